@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """A mistake of the user's: its message is one clear sentence on what is wrong, where, what to do.
+    """A mistake of the user's; its message says in a sentence what is wrong, where, what to do.
 
     On the command line the message is shown without a traceback (see `ambi_tasks.plugin`).
     """

@@ -1,8 +1,8 @@
 """Prompts: Jinja templates with front matter, each with an id and a hash that go into the results.
 
 A template is one file of the folder `templates`: YAML front matter between two `---` lines (id,
-version, purpose, placeholders), then the text. The clip is not part of it: adapters put the audio in
-front of the text, in the same user turn, so that everything that varies comes after the audio.
+version, purpose, placeholders), then the text. The clip is not part of it: adapters put the audio
+in front of the text, in the same user turn, so that everything that varies comes after the audio.
 """
 
 import hashlib

@@ -1,0 +1,138 @@
+"""Clips: a light reference to a stretch of an audio file, decoded late and always the same way.
+
+Documents and requests hold references, never samples, so that memory does not grow with the corpus.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from ambi_tasks.errors import UserError
+
+SAMPLING_RATE = 16_000
+"""Rate in Hz at which every corpus of the benchmark is heard."""
+
+_WAV_HEADER_BYTES = 44
+_LFS_STUB_START = b"version https://git-lfs"
+
+Waveform = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A stretch of an audio file.
+
+    Attributes:
+        path: The file, in any format that libsndfile reads.
+        start: Start in seconds, None for the file's beginning.
+        end: End in seconds, None for the file's end.
+    """
+
+    path: str
+    start: float | None = None
+    end: float | None = None
+
+    @classmethod
+    def from_mapping(cls, reference: Mapping[str, Any]) -> "Clip":
+        """Read the `path`, `start` and `end` of a document's or a request's audio field."""
+        return cls(str(reference["path"]), reference.get("start"), reference.get("end"))
+
+    def __str__(self) -> str:
+        if self.start is None and self.end is None:
+            return self.path
+        end = "" if self.end is None else f"{self.end:.3f}"
+        return f"{self.path}[{self.start or 0.0:.3f}:{end}]"
+
+
+class AudioArgument(dict[str, Any]):
+    """The audio of a request: a small JSON-able mapping that decodes when it is asked for samples.
+
+    Its items are `path`, `start` and `end`. `argument["array"]` and `argument["sampling_rate"]`
+    serve models that expect what `datasets.Audio` gives.
+    """
+
+    def __missing__(self, key: str) -> Any:
+        if key == "array":
+            return load_waveform(Clip.from_mapping(self))
+        if key == "sampling_rate":
+            return SAMPLING_RATE
+        raise KeyError(key)
+
+
+def load_waveform(clip: Clip, sampling_rate: int = SAMPLING_RATE) -> Waveform:
+    """Decode a clip to mono float32.
+
+    Channels are averaged; another rate is resampled by soxr at its default (high) quality.
+
+    Args:
+        clip: What to decode.
+        sampling_rate: Wanted rate in Hz.
+
+    Returns:
+        Samples in about [-1, 1], (T,).
+
+    Raises:
+        UserError: The file is absent, unreadable or empty, or holds samples that are not finite.
+    """
+    if fault := audio_fault(clip):
+        raise UserError(f"{clip}: {fault}.")
+    try:
+        with soundfile.SoundFile(clip.path) as file:
+            rate = file.samplerate
+            first = round((clip.start or 0.0) * rate)
+            last = file.frames if clip.end is None else min(file.frames, round(clip.end * rate))
+            file.seek(min(first, file.frames))
+            samples = file.read(max(0, last - first), dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise UserError(f"{clip}: cannot be decoded as audio ({error}).") from error
+    mono: Waveform = samples.mean(axis=1, dtype=np.float32)
+    if mono.size == 0:
+        raise UserError(f"{clip}: holds no samples.")
+    if not np.isfinite(mono).all():
+        raise UserError(f"{clip}: holds samples that are not finite numbers.")
+    if rate != sampling_rate:
+        mono = np.asarray(soxr.resample(mono, rate, sampling_rate), dtype=np.float32)
+    return mono
+
+
+def audio_fault(clip: Clip) -> str | None:
+    """Say what is wrong with a clip's file, as far as its size and first bytes tell.
+
+    Returns:
+        None for a file that may hold audio, else a clause such as `the audio file is missing`.
+    """
+    path = Path(clip.path)
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return "the audio file is missing"
+    if size > 10 * _WAV_HEADER_BYTES:
+        return None
+    with path.open("rb") as file:
+        if file.read(len(_LFS_STUB_START)) == _LFS_STUB_START:
+            return "a Git LFS stub, not audio (run `git lfs pull` in the corpus)"
+    return "the audio file is empty" if size <= _WAV_HEADER_BYTES else None
+
+
+def clip_sha256(clip: Clip) -> str:
+    """Hash what a clip holds: the file's bytes and the stretch, not where the file lies.
+
+    Equal hashes are equal sound, so that draws can be shared between paths and machines.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    try:
+        digest = hashlib.sha256(Path(clip.path).read_bytes())
+    except OSError as error:
+        raise UserError(f"{clip}: the audio file cannot be read ({error.strerror}).") from error
+    if clip.start is not None or clip.end is not None:
+        digest.update(f"[{clip.start}:{clip.end}]".encode())
+    return digest.hexdigest()

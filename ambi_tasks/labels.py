@@ -1,0 +1,159 @@
+"""Votes and a label rule -> a soft label, with a named reason where there is none.
+
+A *vote* is what one annotator ticked; a *soft label* is the distribution of the votes over the
+classes of the task. The rule that leads from one to the other is explicit and goes into the
+results: two scores compare only where it agrees.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ambi_tasks.errors import UserError
+
+
+class Vote(NamedTuple):
+    """What one annotator ticked for one utterance, in the corpus's own words.
+
+    Attributes:
+        labels: The ticked labels, in the order of the file; several where the corpus allows it.
+        rater: The annotator's name, empty where the corpus does not give one.
+    """
+
+    labels: tuple[str, ...]
+    rater: str = ""
+
+
+class DropReason(str, Enum):
+    """Why an utterance has no soft label; the values stand in the results."""
+
+    NO_VOTES = "no_votes"
+    OUT_OF_SET = "out_of_set"
+    TOO_FEW_VOTES = "too_few_votes"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRule:
+    """How individual votes become a distribution over classes.
+
+    Attributes:
+        classes: The classes of the task, in the order of every distribution.
+        merge: Corpus label -> class, for labels that count as a class of another name.
+        multi_tick: An annotator with several ticks inside the classes: `split` shares a mass of 1
+            among them, `sum` gives each a mass of 1, `first` counts the first tick alone.
+        out_of_set: Ticks outside the classes: `drop_vote` ignores the tick, `other_class` counts it
+            for the class `other`, `drop_utterance` gives the utterance up.
+        min_votes: Annotators that must be left for the utterance to be kept.
+
+    Raises:
+        UserError: A field contradicts another one.
+    """
+
+    classes: tuple[str, ...]
+    merge: dict[str, str] = field(default_factory=dict)
+    multi_tick: Literal["split", "sum", "first"] = "split"
+    out_of_set: Literal["drop_vote", "other_class", "drop_utterance"] = "drop_vote"
+    min_votes: int = 1
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):  # noqa: PLR2004
+            raise UserError(
+                f"A label rule needs two or more different classes, not {self.classes}."
+            )
+        if strangers := sorted(set(self.merge.values()) - set(self.classes)):
+            raise UserError(
+                f"The label rule merges into {strangers}, which are not among its classes."
+            )
+        if self.out_of_set == "other_class" and "other" not in self.classes:
+            raise UserError(
+                "The label rule's out_of_set 'other_class' needs a class named 'other'."
+            )
+        if self.min_votes < 1:
+            raise UserError(f"The label rule's min_votes must be at least 1, not {self.min_votes}.")
+
+
+@dataclass(frozen=True, slots=True)
+class SoftLabel:
+    """The votes of one utterance over the classes of a rule.
+
+    Attributes:
+        distribution: Shares of the votes, (K,), in the order of the rule's classes; they sum to 1.
+        masses: Votes per class before normalisation, (K,).
+        annotators: Annotators whose vote counts.
+    """
+
+    distribution: tuple[float, ...]
+    masses: tuple[float, ...]
+    annotators: int
+
+
+def entropy_bits(distribution: Sequence[float]) -> float:
+    """Shannon entropy in bits, in [0, log2 K]; 0 where all votes agree.
+
+    Args:
+        distribution: Probabilities that sum to 1, (K,).
+    """
+    return sum(-p * math.log2(p) for p in distribution if p > 0) + 0.0
+
+
+def soft_label(votes: Sequence[Vote], rule: LabelRule) -> SoftLabel | DropReason:
+    """Count votes by a rule.
+
+    Args:
+        votes: One entry per annotator.
+        rule: Classes and policies.
+
+    Returns:
+        The soft label, or the reason why there is none.
+    """
+    if not any(vote.labels for vote in votes):
+        return DropReason.NO_VOTES
+    masses = dict.fromkeys(rule.classes, 0.0)
+    annotators = 0
+    for vote in votes:
+        ticked = vote.labels[:1] if rule.multi_tick == "first" else vote.labels
+        inside = [label for tick in ticked if (label := _class_of(tick, rule)) is not None]
+        if len(inside) < len(ticked) and rule.out_of_set == "drop_utterance":
+            return DropReason.OUT_OF_SET
+        annotators += bool(inside)
+        for label in inside:
+            masses[label] += 1.0 / len(inside) if rule.multi_tick == "split" else 1.0
+    if annotators == 0:
+        return DropReason.OUT_OF_SET
+    if annotators < rule.min_votes:
+        return DropReason.TOO_FEW_VOTES
+    total = sum(masses.values())
+    shares = tuple(mass / total for mass in masses.values())
+    return SoftLabel(shares, tuple(masses.values()), annotators)
+
+
+def _class_of(tick: str, rule: LabelRule) -> str | None:
+    label = rule.merge.get(tick, tick)
+    if label in rule.classes:
+        return label
+    return "other" if rule.out_of_set == "other_class" else None
+
+
+def strata(entropies: Sequence[float]) -> list[str]:
+    """Name each utterance's stratum of ambiguity.
+
+    `unanimous` where the entropy is 0; the others fall into `low`, `medium` and `high` at the
+    terciles of the non-unanimous entropies of the corpus.
+
+    Args:
+        entropies: Entropies of the votes in bits, (N,).
+
+    Returns:
+        One name per utterance, (N,).
+    """
+    mixed = [entropy for entropy in entropies if entropy > 0]
+    cuts = np.quantile(mixed, [1 / 3, 2 / 3]) if mixed else np.zeros(2)
+    names = ("low", "medium", "high")
+    return [
+        names[int(np.searchsorted(cuts, entropy))] if entropy > 0 else "unanimous"
+        for entropy in entropies
+    ]

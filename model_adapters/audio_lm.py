@@ -1,0 +1,259 @@
+"""The one model class of the harness: it turns requests into pools of draws and asks a backend.
+
+Requests that ask the same (same sound, same words, same decoding) are one pool: the repeats of a
+request are its draws 0, 1, 2, ..., and tasks that ask the same share them.
+"""
+
+import hashlib
+import inspect
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import LM
+from tqdm import tqdm
+
+from ambi_tasks.audio import Clip, clip_sha256
+from ambi_tasks.errors import UserError
+from model_adapters.backend import Answer, Backend, Conversation, Decoding, DrawOrder, Turn
+from model_adapters.draws import Draw
+
+_HARNESS_DECODING = {"max_gen_toks": "max_new_tokens", "until": "stop"}
+_DECODING_FIELDS = set(Decoding.__dataclass_fields__)
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Draws of one conversation under one decoding."""
+
+    conversation: Conversation
+    decoding: Decoding
+    clip_sha256: str | None
+    wanted: set[int] = field(default_factory=set)
+    draws: dict[int, Draw] = field(default_factory=dict)
+
+
+class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
+    """An audio-language model, as the harness sees it.
+
+    Subclasses made by `harness.model_class` know their adapter; a backend that exists already is
+    given to `AudioLM(backend)`.
+    """
+
+    MULTIMODAL = True
+    adapter: ClassVar[str] = "custom"
+    backend_class: ClassVar[type[Backend] | None] = None
+
+    def __init__(self, backend: Backend | None = None, **settings: Any) -> None:
+        """Make the backend, which does not load its weights yet.
+
+        Args:
+            backend: A backend that exists already; without it the adapter's is made.
+            **settings: The user's `--model_args`, and what the harness adds.
+
+        Raises:
+            UserError: The adapter has no such setting, or refuses its value.
+        """
+        super().__init__()
+        if backend is None:
+            assert self.backend_class is not None
+            _check_settings(self.adapter, self.backend_class, settings)
+            backend = self.backend_class(**settings)
+        self.backend = backend
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Draw answers.
+
+        Args:
+            requests: Instances, each as often as it is repeated.
+            disable_tqdm: Show no progress bar.
+
+        Returns:
+            One `Draw` per request, in their order.
+        """
+        pools: dict[str, _Pool] = {}
+        places = [_place(pools, request, n) for request, n in _numbered(requests)]
+        self._fill(pools, disable_tqdm=disable_tqdm)
+        return [pools[key].draws[index] for key, index in places]
+
+    def _fill(self, pools: dict[str, _Pool], *, disable_tqdm: bool) -> None:
+        keys = list(pools)
+        orders = [
+            DrawOrder(pool.conversation, pool.decoding, tuple(sorted(pool.wanted)), key)
+            for key, pool in pools.items()
+        ]
+        self._check_capabilities(orders)
+        total = sum(len(order.indices) for order in orders)
+        with tqdm(total=total, desc="Draws", unit="draw", disable=disable_tqdm) as bar:
+            for position, index, answer in self.backend.draw(orders):
+                pool = pools[keys[position]]
+                pool.draws[index] = _draw(answer, index, pool)
+                bar.update()
+
+    def _check_capabilities(self, orders: Sequence[DrawOrder]) -> None:
+        can = self.backend.capabilities
+        for order in orders:
+            clips = sum(len(turn.clips) for turn in order.conversation)
+            if can.clips is not None and clips > can.clips:
+                raise UserError(f"{self.adapter}: at most {can.clips} clip(s) per question.")
+            if order.conversation[0].role == "system" and not can.system_turn:
+                raise UserError(f"{self.adapter}: this model takes no --system_instruction.")
+            if order.decoding.do_sample and not can.sampling:
+                raise UserError(f"{self.adapter}: this model does not sample.")
+
+    def loglikelihood(
+        self, requests: list[Instance], disable_tqdm: bool = False
+    ) -> list[tuple[float, bool]]:
+        """Score given continuations, see `Backend.log_likelihood`."""
+        return [
+            self.backend.log_likelihood(_conversation(request)[0], [request.args[1]])[0]
+            for request in tqdm(requests, desc="Scores", unit="score", disable=disable_tqdm)
+        ]
+
+    def loglikelihood_rolling(self, requests: list[Instance]) -> list[float]:
+        """Not offered: perplexity of a text says nothing about audio."""
+        del requests
+        raise UserError(f"{self.adapter}: perplexity of plain text is not offered.")
+
+    def get_model_info(self) -> dict[str, Any]:
+        """What the results record about the model."""
+        return {"adapter": self.adapter, **self.backend.describe()}
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Fingerprint for the harness's cache of requests; they do not depend on the tokenizer."""
+        return self.backend.model_name.replace("/", "__")
+
+    def apply_chat_template(
+        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+    ) -> str:
+        """Join the texts: the backend applies the model's template, since it places the audio."""
+        del add_generation_prompt
+        return "\n\n".join(message["content"] for message in chat_history)
+
+
+def _check_settings(adapter: str, backend: type[Backend], settings: dict[str, Any]) -> None:
+    parameters = inspect.signature(backend).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    for name in settings:
+        if name not in parameters:
+            known = ", ".join(parameters)
+            raise UserError(f"--model {adapter} has no model_args '{name}'; it takes: {known}.")
+
+
+def _numbered(requests: Sequence[Instance]) -> list[tuple[Instance, int]]:
+    """Number the repeats of each request; what the runner adds to fill a rank starts at 0 again."""
+    seen: Counter[int] = Counter()
+    numbered = []
+    for request in requests:
+        numbered.append((request, seen[id(request)] % (request.repeats or 1)))
+        seen[id(request)] += 1
+    return numbered
+
+
+def _place(pools: dict[str, _Pool], request: Instance, number: int) -> tuple[str, int]:
+    """Put a request into its pool.
+
+    Returns:
+        The pool's key and the draw's index there.
+    """
+    conversation, hashes = _conversation(request)
+    decoding = _decoding(request.args[1])
+    index = number if decoding.do_sample else 0  # greedy answers do not differ
+    key = _key(conversation, hashes, decoding)
+    pool = pools.setdefault(key, _Pool(conversation, decoding, hashes[0] if hashes else None))
+    pool.wanted.add(index)
+    return key, index
+
+
+def _conversation(request: Instance) -> tuple[Conversation, list[str]]:
+    """Read a request's (text, settings, {"audio": [...], "system": ...}).
+
+    Returns:
+        The conversation, and the hash of each of its clips.
+    """
+    attachments = request.args[2] if len(request.args) > 2 else {}  # noqa: PLR2004
+    clips = tuple(_clip(reference) for reference in attachments.get("audio", []))
+    user = Turn("user", request.args[0], clips)
+    system = attachments.get("system")
+    turns = (Turn("system", system), user) if system else (user,)
+    return turns, [_clip_sha256(clip) for clip in clips]
+
+
+def _clip(reference: Any) -> Clip:
+    try:
+        return Clip.from_mapping(reference)
+    except (TypeError, KeyError) as error:
+        raise UserError(
+            "These adapters take audio by reference, {'path': ..., 'start': ..., 'end': ...}; a task "
+            f"gave {type(reference).__name__}."
+        ) from error
+
+
+@lru_cache(maxsize=100_000)
+def _clip_sha256(clip: Clip) -> str:
+    return clip_sha256(clip)
+
+
+def _decoding(settings: dict[str, Any]) -> Decoding:
+    """Read the harness's generation settings.
+
+    Raises:
+        UserError: A setting is unknown or out of its range.
+    """
+    named = {_HARNESS_DECODING.get(name, name): value for name, value in settings.items()}
+    if unknown := sorted(set(named) - _DECODING_FIELDS):
+        known = sorted(_DECODING_FIELDS - {"max_new_tokens", "stop"} | set(_HARNESS_DECODING))
+        raise UserError(
+            f"--gen_kwargs has no '{unknown[0]}' for these adapters; it has: {', '.join(known)}."
+        )
+    stop = named.get("stop") or ()
+    named["stop"] = (stop,) if isinstance(stop, str) else tuple(stop)
+    if named.get("temperature") == 0:
+        named |= {"do_sample": False, "temperature": 1.0}
+    if not named.get("do_sample"):  # what shapes samples alone must not split greedy pools
+        named = {name: named[name] for name in ("max_new_tokens", "stop") if name in named}
+    decoding = Decoding(**named)
+    _check_ranges(decoding)
+    return decoding
+
+
+def _check_ranges(decoding: Decoding) -> None:
+    rules: dict[str, tuple[Any, Callable[[Any], bool], str]] = {
+        "temperature": (decoding.temperature, lambda x: x > 0, "a number greater than 0"),
+        "top_p": (decoding.top_p, lambda x: 0 < x <= 1, "a number in (0, 1]"),
+        "top_k": (decoding.top_k, lambda x: x >= 0 and x == int(x), "a whole number, 0 for all"),
+        "min_p": (decoding.min_p, lambda x: 0 <= x < 1, "a number in [0, 1)"),
+        "max_gen_toks": (decoding.max_new_tokens, lambda x: x >= 1, "a whole number above 0"),
+        "seed": (decoding.seed, lambda x: x == int(x), "a whole number"),
+    }
+    for name, (value, holds, wanted) in rules.items():
+        if isinstance(value, str) or value is None or not holds(value):
+            raise UserError(f"--gen_kwargs {name} must be {wanted}, not {value!r}.")
+
+
+def _key(conversation: Conversation, clip_hashes: Sequence[str], decoding: Decoding) -> str:
+    """Hash what is asked, by content: where the clip lies does not matter."""
+    content = {
+        "turns": [[turn.role, turn.text, len(turn.clips)] for turn in conversation],
+        "clips": list(clip_hashes),
+        "decoding": asdict(decoding),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _draw(answer: Answer, index: int, pool: _Pool) -> Draw:
+    return Draw(
+        answer.text,
+        draw_index=index,
+        seed=pool.decoding.seed,
+        log_likelihood=answer.log_likelihood,
+        tokens=answer.tokens,
+        finish_reason=answer.finish_reason,
+        clip_sha256=pool.clip_sha256,
+    )

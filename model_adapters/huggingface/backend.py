@@ -1,0 +1,196 @@
+"""`alm_hf`: settings, and weights that load at the first draw."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+import ambi_tasks
+from ambi_tasks.errors import UserError
+from model_adapters.backend import Answer, Backend, Capabilities, Conversation, DrawOrder
+from model_adapters.huggingface.engine import LONG_AUDIO, Engine
+from model_adapters.huggingface.families import Family, family_of
+from model_adapters.registry import register_adapter
+
+_log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
+
+DEFAULT_MODEL = "Qwen/Qwen2-Audio-7B-Instruct"
+DEMO = "demo"
+_DTYPES = ("auto", "float32", "float16", "bfloat16")
+
+
+@register_adapter("alm_hf")
+class HuggingFaceBackend(Backend):
+    """An audio-language model of a family in `families`, run by transformers."""
+
+    def __init__(
+        self,
+        *,
+        pretrained: str | None = None,
+        revision: str | None = None,
+        dtype: str = "auto",
+        device: str | None = None,
+        device_map: str | None = None,
+        attn_implementation: str | None = None,
+        trust_remote_code: bool = False,
+        long_audio: str = "refuse",
+        batch_size: int | str = 1,
+        max_batch_size: int | None = None,
+    ) -> None:
+        """Check the settings; nothing is loaded.
+
+        Args:
+            pretrained: Hub name or folder; `demo` is the bundled model.
+            revision: Branch, tag or commit of the hub's repository.
+            dtype: Of the weights; `auto` is the checkpoint's, but float32 on a CPU.
+            device: For example `cuda:0` or `cpu`; the CPU where CUDA is asked for and absent.
+            device_map: Given to transformers; the weights are then not moved to `device`.
+            attn_implementation: Given to transformers.
+            trust_remote_code: Run code that a checkpoint brings.
+            long_audio: `refuse` or `truncate` clips beyond the model's window.
+            batch_size: Answers that are decoded at once.
+            max_batch_size: Only for the harness's sake; `batch_size` is never searched for.
+
+        Raises:
+            UserError: A value is not one of these.
+        """
+        del max_batch_size
+        if dtype not in _DTYPES:
+            raise UserError(f"--model_args dtype is one of {', '.join(_DTYPES)}, not '{dtype}'.")
+        if long_audio not in LONG_AUDIO:
+            raise UserError(
+                f"--model_args long_audio is one of {', '.join(LONG_AUDIO)}, not '{long_audio}'."
+            )
+        if pretrained is None:
+            pretrained = DEFAULT_MODEL
+            _log.warning(
+                "alm_hf: no model was named, so %s would be loaded at the first request; name "
+                "another with --model_args pretrained=..., or try the bundled one with pretrained=%s.",
+                DEFAULT_MODEL,
+                DEMO,
+            )
+        self._pretrained = str(pretrained)
+        self._loading = {
+            "revision": revision,
+            "trust_remote_code": trust_remote_code,
+        }
+        self._placing = {
+            "device_map": device_map,
+            "attn_implementation": attn_implementation,
+        }
+        self._dtype = dtype
+        self._device = _device(device)
+        self._long_audio = long_audio
+        self._batch_size = _batch_size(batch_size)
+
+    @property
+    def model_name(self) -> str:
+        """What the user named."""
+        return self._pretrained
+
+    @cached_property
+    def _path(self) -> str:
+        if self._pretrained == DEMO:
+            return str(Path(ambi_tasks.__file__).parent / "demo" / "model")
+        return self._pretrained
+
+    @cached_property
+    def _config(self) -> Any:
+        return self._from_pretrained("AutoConfig", self._loading)
+
+    @cached_property
+    def _family(self) -> type[Family]:
+        return family_of(self._config.model_type)
+
+    @property
+    def capabilities(self) -> Capabilities:  # type: ignore[override] # known with the config
+        """Those of the family, with what the engine adds."""
+        return Capabilities(
+            draw_log_likelihood=True,
+            log_likelihood=True,
+            system_turn=self._family.system_turn,
+            clips=self._family.clips,
+        )
+
+    @cached_property
+    def _engine(self) -> Engine:
+        _log.info("alm_hf: loading %s on %s.", self._pretrained, self._device)
+        processor = self._from_pretrained("AutoProcessor", self._loading)
+        settings = {name: value for name, value in self._placing.items() if value is not None}
+        model = self._from_pretrained(
+            self._family.auto_class, self._loading | settings | {"dtype": self._weights_dtype()}
+        )
+        if "device_map" not in settings:
+            model = model.to(self._device)
+        return Engine(model.eval(), processor, self._family, self._batch_size, self._long_audio)
+
+    def _weights_dtype(self) -> Any:
+        if self._dtype != "auto":
+            return getattr(torch, self._dtype)
+        # Half precision is slow and inexact on a CPU, where memory is not what is short.
+        return torch.float32 if self._device == "cpu" else "auto"
+
+    def _from_pretrained(self, auto_class: str, settings: dict[str, Any]) -> Any:
+        try:
+            return getattr(transformers, auto_class).from_pretrained(self._path, **settings)
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise UserError(
+                f"alm_hf cannot load '{self._pretrained}': {reason} Name a folder or a hub model "
+                f"with --model_args pretrained=..., or try the bundled one with pretrained={DEMO}."
+            ) from error
+
+    def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
+        """Make draws, see `Backend.draw`."""
+        yield from self._engine.draw(orders)
+        if self._engine.truncated:
+            _log.warning(
+                "alm_hf: %d clip(s) were cut to the model's window.", len(self._engine.truncated)
+            )
+
+    def log_likelihood(
+        self, conversation: Conversation, continuations: Iterable[str]
+    ) -> list[tuple[float, bool]]:
+        """Score given answers, see `Backend.log_likelihood`."""
+        return self._engine.log_likelihood(conversation, list(continuations))
+
+    def describe(self) -> dict[str, object]:
+        """What the results record about the model."""
+        return {
+            "model_name": self.model_name,
+            "model_type": self._config.model_type,
+            "model_sha": getattr(self._config, "_commit_hash", None),
+            "model_dtype": str(self._weights_dtype()).removeprefix("torch."),
+            "model_device": self._device,
+            "long_audio": self._long_audio,
+            "clips_truncated": len(self._engine.truncated),
+            "ambi_tasks_version": ambi_tasks.__version__,
+            "torch_version": version("torch"),
+        }
+
+
+def _device(asked: str | None) -> str:
+    """The harness asks for `cuda:0` unless the user says otherwise, even where there is none."""
+    if asked is None:
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if str(asked).startswith("cuda") and not torch.cuda.is_available():
+        _log.info("alm_hf: no CUDA device is there; using the CPU.")
+        return "cpu"
+    return str(asked)
+
+
+def _batch_size(asked: int | str) -> int:
+    try:
+        size = int(asked)
+    except ValueError as error:
+        raise UserError(
+            f"--batch_size must be a whole number for alm_hf, not '{asked}'."
+        ) from error
+    if size < 1:
+        raise UserError(f"--batch_size must be at least 1, not {size}.")
+    return size

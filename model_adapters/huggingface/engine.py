@@ -1,0 +1,235 @@
+"""The engine: hear a clip once, read its prompt once, draw from there as often as is wanted.
+
+`generate` would repeat encoder and prompt for each draw. Here the prompt's key-value cache is made
+once per conversation and its rows are selected for every draw.
+"""
+
+import copy
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import GenerationConfig
+
+from ambi_tasks.audio import Clip, Waveform, load_waveform
+from ambi_tasks.errors import UserError
+from model_adapters.backend import Answer, Conversation, DrawOrder
+from model_adapters.huggingface.families import Family
+from model_adapters.huggingface.sampling import StopAtStrings, TokenChooser, before_stop
+
+LONG_AUDIO = ("refuse", "truncate")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prefix:
+    """Conversations that the model has read, all but their last token.
+
+    The last token is left to the decoding, so that `generate` can resume without cropping the
+    cache.
+    """
+
+    cache: Any
+    ids: torch.Tensor
+    mask: torch.Tensor
+
+    def rows(self, which: torch.Tensor) -> Any:
+        """A copy of the cache with a row for each entry of `which`; decoding writes into it."""
+        cache = copy.deepcopy(self.cache)
+        cache.batch_select_indices(which)
+        return cache
+
+
+class Engine:
+    """A loaded model with its processor.
+
+    Attributes:
+        truncated: Clips that were cut to the model's window so far.
+    """
+
+    def __init__(
+        self, model: Any, processor: Any, family: type[Family], batch_size: int, long_audio: str
+    ) -> None:
+        """Take a model over.
+
+        Args:
+            model: A loaded model in evaluation mode; its generation defaults are replaced, since a
+                checkpoint's own (penalties, top-p, ...) would shape what is said to be greedy.
+            processor: Its processor.
+            family: What is particular about it.
+            batch_size: Answers that are decoded at once.
+            long_audio: `refuse` or `truncate` clips beyond the model's window.
+        """
+        self._model = model
+        self._processor = processor
+        self._tokenizer = processor.tokenizer
+        self._tokenizer.padding_side = "left"
+        self._family = family
+        self._batch_size = batch_size
+        self._long_audio = long_audio
+        self.truncated: set[Clip] = set()
+        special = model.generation_config
+        ends = (
+            special.eos_token_id
+            if special.eos_token_id is not None
+            else self._tokenizer.eos_token_id
+        )
+        self._ends = {ends} if isinstance(ends, int) else set(ends)
+        model.generation_config = GenerationConfig(
+            bos_token_id=special.bos_token_id,
+            eos_token_id=sorted(self._ends),
+            pad_token_id=self._tokenizer.pad_token_id,
+        )
+
+    @torch.inference_mode()
+    def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
+        """See `Backend.draw`."""
+        for group in _groups(orders, self._batch_size):
+            prefix = self._read([orders[position].conversation for position in group])
+            rows = [
+                (place, index)
+                for place, position in enumerate(group)
+                for index in orders[position].indices
+            ]
+            for start in range(0, len(rows), self._batch_size):
+                batch = rows[start : start + self._batch_size]
+                wanted = [(orders[group[place]], index) for place, index in batch]
+                which = torch.tensor([place for place, _ in batch], device=prefix.ids.device)
+                answers = self._decode(prefix, which, wanted)
+                for (place, index), answer in zip(batch, answers, strict=True):
+                    yield group[place], index, answer
+
+    @torch.inference_mode()
+    def log_likelihood(
+        self, conversation: Conversation, continuations: Sequence[str]
+    ) -> list[tuple[float, bool]]:
+        """See `Backend.log_likelihood`."""
+        prefix = self._read([conversation])
+        scores = []
+        for continuation in continuations:
+            target = self._tokenizer(
+                continuation, add_special_tokens=False, return_tensors="pt"
+            ).input_ids.to(prefix.ids.device)
+            target = target.long()
+            scores.append(self._score(prefix, target) if target.numel() else (0.0, True))
+        return scores
+
+    def _score(self, prefix: _Prefix, target: torch.Tensor) -> tuple[float, bool]:
+        new = torch.cat([prefix.ids[:, -1:], target[:, :-1]], dim=1)
+        mask = torch.cat([prefix.mask, torch.ones_like(target[:, :-1])], dim=1)
+        output = self._model(
+            input_ids=new,
+            attention_mask=mask,
+            position_ids=_positions(mask)[:, -new.shape[1] :],
+            past_key_values=prefix.rows(torch.zeros(1, dtype=torch.long, device=new.device)),
+        )
+        own = output.logits.float().log_softmax(dim=-1)
+        chosen = own.gather(-1, target[..., None])
+        greedy = bool((own.argmax(dim=-1) == target).all())
+        return float(chosen.double().sum()), greedy
+
+    def _read(self, conversations: Sequence[Conversation]) -> _Prefix:
+        """Encode the clips and fill the cache with the prompts, once."""
+        rate = self._processor.feature_extractor.sampling_rate
+        clips = [clip for turns in conversations for turn in turns for clip in turn.clips]
+        texts = [self._family.chat_text(self._processor, turns) for turns in conversations]
+        waveforms = [self._fit(clip, load_waveform(clip, rate), rate) for clip in clips]
+        inputs = self._family.model_inputs(self._processor, texts, waveforms)
+        inputs = inputs.to(self._model.device, self._model.dtype)  # casts the floating inputs alone
+        ids, mask = inputs.pop("input_ids"), inputs.pop("attention_mask")
+        output = self._model.generate(
+            input_ids=ids[:, :-1],
+            attention_mask=mask[:, :-1],
+            **inputs,
+            max_new_tokens=1,
+            do_sample=False,
+            return_dict_in_generate=True,
+        )
+        return _Prefix(output.past_key_values, ids, mask)
+
+    def _fit(self, clip: Clip, waveform: Waveform, rate: int) -> Waveform:
+        """Apply the policy for clips that the model's window does not hold."""
+        seconds = len(waveform) / rate
+        longest = self._family.longest_audio(self._processor)
+        if seconds < self._family.shortest_audio:
+            raise UserError(
+                f"{clip}: {seconds:.3f} s of audio; this model needs "
+                f"{self._family.shortest_audio} s."
+            )
+        if longest is None or seconds <= longest:
+            return waveform
+        if self._long_audio == "refuse":
+            raise UserError(
+                f"{clip}: {seconds:.1f} s of audio, but this model hears {longest:.0f} s; leave "
+                f"the clip out, or hear its beginning with --model_args long_audio=truncate."
+            )
+        self.truncated.add(clip)
+        return waveform[: int(longest * rate)]
+
+    def _decode(
+        self, prefix: _Prefix, which: torch.Tensor, wanted: Sequence[tuple[DrawOrder, int]]
+    ) -> list[Answer]:
+        decoding = wanted[0][0].decoding
+        ids, mask = prefix.ids[which], prefix.mask[which]
+        length = ids.shape[1]
+        chooser = TokenChooser(decoding, [(order.key, index) for order, index in wanted])
+        stopper = StopAtStrings(self._tokenizer, decoding.stop, length)
+        sequences = self._model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=_positions(mask),
+            past_key_values=prefix.rows(which),
+            max_new_tokens=decoding.max_new_tokens,
+            do_sample=False,
+            logits_processor=[chooser],
+            stopping_criteria=[stopper],
+        )
+        chosen = torch.stack(chooser.log_probabilities, dim=1).double().cpu()
+        return [
+            self._answer(tokens, chosen[row], stopper.lengths.get(row), decoding.stop)
+            for row, tokens in enumerate(sequences[:, length:].tolist())
+        ]
+
+    def _answer(
+        self, tokens: list[int], chosen: torch.Tensor, stopped: int | None, stop: Sequence[str]
+    ) -> Answer:
+        """Cut what `generate` wrote after a row's end."""
+        ended = next((n for n, token in enumerate(tokens, 1) if token in self._ends), None)
+        ends = [end for end in (ended, stopped) if end is not None]
+        length = min(ends, default=len(tokens))
+        text = self._tokenizer.decode(tokens[:length], skip_special_tokens=True)
+        return Answer(
+            text=before_stop(text, stop),
+            log_likelihood=float(chosen[:length].sum()),
+            tokens=length,
+            finish_reason="stop" if ends else "length",
+        )
+
+
+def _positions(mask: torch.Tensor) -> torch.Tensor:
+    """Positions that do not count padding, (B, T)."""
+    return (mask.long().cumsum(dim=-1) - 1).clamp(min=0)
+
+
+def _groups(orders: Sequence[DrawOrder], batch_size: int) -> Iterator[list[int]]:
+    """Split orders into those that are read together.
+
+    Orders of one decoding share a group while their draws fit into one batch; an order with more
+    draws than that is read alone and decoded in several batches.
+
+    Yields:
+        Positions in `orders`.
+    """
+    by_decoding = sorted(range(len(orders)), key=lambda n: repr(orders[n].decoding))
+    for _, positions in itertools.groupby(by_decoding, key=lambda n: orders[n].decoding):
+        group: list[int] = []
+        draws = 0
+        for position in positions:
+            more = len(orders[position].indices)
+            if group and draws + more > batch_size:
+                yield group
+                group, draws = [], 0
+            group.append(position)
+            draws += more
+        yield group
