@@ -4,6 +4,7 @@ Documents and requests hold references, never samples, so that memory does not g
 """
 
 import hashlib
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ SAMPLING_RATE = 16_000
 
 _WAV_HEADER_BYTES = 44
 _LFS_STUB_START = b"version https://git-lfs"
+_UNKNOWN_LENGTH = 0x7FFF_F000  # or more: what programs announce that write to a pipe
+_RIFF_SLACK_BYTES = 1024  # writers disagree whether padding and trailing chunks are in the length
 
 Waveform = npt.NDArray[np.float32]
 
@@ -79,27 +82,36 @@ def load_waveform(clip: Clip, sampling_rate: int = SAMPLING_RATE) -> Waveform:
         Samples in about [-1, 1], (T,).
 
     Raises:
-        UserError: The file is absent, unreadable or empty, or holds samples that are not finite.
+        UserError: The file is absent, unreadable or empty, the stretch is not in it, or it holds
+            samples that are not finite.
     """
     if fault := audio_fault(clip):
         raise UserError(f"{clip}: {fault}.")
     try:
         with soundfile.SoundFile(clip.path) as file:
             rate = file.samplerate
-            first = round((clip.start or 0.0) * rate)
-            last = file.frames if clip.end is None else min(file.frames, round(clip.end * rate))
-            file.seek(min(first, file.frames))
-            samples = file.read(max(0, last - first), dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError) as error:
+            first, last = _frames(clip, rate, file.frames)
+            file.seek(first)
+            samples = file.read(last - first, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: `.raw` has no header
         raise UserError(f"{clip}: cannot be decoded as audio ({error}).") from error
     mono: Waveform = samples.mean(axis=1, dtype=np.float32)
-    if mono.size == 0:
-        raise UserError(f"{clip}: holds no samples.")
     if not np.isfinite(mono).all():
         raise UserError(f"{clip}: holds samples that are not finite numbers.")
     if rate != sampling_rate:
         mono = np.asarray(soxr.resample(mono, rate, sampling_rate), dtype=np.float32)
+    if mono.size == 0:
+        raise UserError(f"{clip}: too short to hold a sample at {sampling_rate} Hz.")
     return mono
+
+
+def _frames(clip: Clip, rate: int, frames: int) -> tuple[int, int]:
+    """The clip's first frame and the one after its last; an end beyond the file's is the file's."""
+    first = round((clip.start or 0.0) * rate)
+    last = frames if clip.end is None else min(frames, round(clip.end * rate))
+    if not 0 <= first < last:
+        raise UserError(f"{clip}: holds no samples; the file lasts {frames / rate:.3f} s.")
+    return first, last
 
 
 def audio_fault(clip: Clip) -> str | None:
@@ -110,15 +122,23 @@ def audio_fault(clip: Clip) -> str | None:
     """
     path = Path(clip.path)
     try:
+        with path.open("rb") as file:
+            head = file.read(len(_LFS_STUB_START))
         size = path.stat().st_size
-    except OSError:
+    except FileNotFoundError:
         return "the audio file is missing"
-    if size > 10 * _WAV_HEADER_BYTES:
-        return None
-    with path.open("rb") as file:
-        if file.read(len(_LFS_STUB_START)) == _LFS_STUB_START:
-            return "a Git LFS stub, not audio (run `git lfs pull` in the corpus)"
-    return "the audio file is empty" if size <= _WAV_HEADER_BYTES else None
+    except OSError as error:
+        return f"the audio file cannot be read ({error.strerror})"
+    if head == _LFS_STUB_START:
+        return "a Git LFS stub, not audio (run `git lfs pull` in the corpus)"
+    if size <= _WAV_HEADER_BYTES:
+        return "the audio file is empty"
+    # libsndfile reads what is there of a WAV file, and says nothing.
+    if head.startswith(b"RIFF"):
+        (announced,) = struct.unpack_from("<I", head, offset=4)
+        if size + _RIFF_SLACK_BYTES < announced < _UNKNOWN_LENGTH:
+            return "the audio file is cut off (its header announces more)"
+    return None
 
 
 def clip_sha256(clip: Clip) -> str:
@@ -133,6 +153,8 @@ def clip_sha256(clip: Clip) -> str:
         digest = hashlib.sha256(Path(clip.path).read_bytes())
     except OSError as error:
         raise UserError(f"{clip}: the audio file cannot be read ({error.strerror}).") from error
-    if clip.start is not None or clip.end is not None:
-        digest.update(f"[{clip.start}:{clip.end}]".encode())
+    start = float(clip.start or 0.0)
+    end = None if clip.end is None else float(clip.end)
+    if start or end is not None:
+        digest.update(f"[{start}:{end}]".encode())
     return digest.hexdigest()

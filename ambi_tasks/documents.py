@@ -4,8 +4,9 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -27,9 +28,11 @@ class Selection:
 
     Attributes:
         documents: One row per utterance kept: `id`, `audio` (path, start, end), `speaker`,
-            `labels`, `soft_label` and `votes` (in the order of `labels`), `annotators`, `entropy`
-            (bits) and `stratum`. No sample of audio is in it.
-        counts: Utterances `read`, `kept` and `dropped` by reason.
+            `labels`, `soft_label` and `votes` (in the order of `labels`), `annotators` whose vote
+            counts, `annotators_outside` whose vote lies outside the classes, `entropy` (bits) and
+            `stratum`. No sample of audio is in it.
+        counts: Utterances `read`, `kept` and `dropped` by reason; of the kept ones, the `votes`
+            that are `counted` and those `outside` the classes.
         manifest_sha256: Hash over utterance ids, votes and label rule: equal hashes, equal truth.
     """
 
@@ -53,27 +56,38 @@ def select_documents(corpus: Corpus, metadata: Mapping[str, Any]) -> Selection:
     policy = metadata.get(_MISSING_AUDIO, "refuse")
     if policy not in ("refuse", "skip"):
         raise UserError(f"--metadata {_MISSING_AUDIO} is 'refuse' or 'skip', not '{policy}'.")
-    rule = corpus.label_rule
+    root = corpus.root(metadata)
+    labelled, dropped = _labelled_rows(corpus, root)
+    rows = _with_audio(labelled, corpus, skip=policy == "skip")
+    if absent := len(labelled) - len(rows):
+        dropped[_MISSING_AUDIO] = absent
+    counts = _counts(rows, dropped)
+    if not rows:
+        raise UserError(
+            f"{corpus.title}: no utterance is left ({_tally(counts)}); "
+            f"check the copy at {root} ({corpus.source})."
+        )
+    _log.info("%s: %s; votes: %s.", corpus.title, _tally(counts), counts["votes"])
+    manifest_sha256 = _manifest_sha256(rows, corpus.label_rule)
+    return Selection(datasets.Dataset.from_list(rows), counts, manifest_sha256)
+
+
+def _labelled_rows(corpus: Corpus, root: Path) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """The rows of the utterances that have a soft label, and the reasons of those that have none.
+
+    The strata are those of the whole corpus, so that they do not depend on which audio is there.
+    """
     dropped: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
-    utterances = 0
-    for utterance in corpus.read(corpus.root(metadata)):
-        utterances += 1
-        row = _document(utterance, rule)
+    for utterance in corpus.read(root):
+        row = _document(utterance, corpus.label_rule)
         if isinstance(row, DropReason):
             dropped[row.value] += 1
         else:
             rows.append(row)
     for row, stratum in zip(rows, strata([row["entropy"] for row in rows]), strict=True):
         row["stratum"] = stratum
-    present = _with_audio(rows, corpus, skip=policy == "skip")
-    if absent := len(rows) - len(present):
-        dropped[_MISSING_AUDIO] = absent
-    if not present:
-        raise UserError(f"{corpus.title}: no utterance is left ({_tally(utterances, 0, dropped)}).")
-    _log.info("%s: %s.", corpus.title, _tally(utterances, len(present), dropped))
-    counts = {"read": utterances, "kept": len(present), "dropped": dict(dropped)}
-    return Selection(datasets.Dataset.from_list(present), counts, _manifest_sha256(present, rule))
+    return rows, dropped
 
 
 def _document(utterance: Utterance, rule: LabelRule) -> dict[str, Any] | DropReason:
@@ -88,6 +102,7 @@ def _document(utterance: Utterance, rule: LabelRule) -> dict[str, Any] | DropRea
         "soft_label": list(label.distribution),
         "votes": list(label.masses),
         "annotators": label.annotators,
+        "annotators_outside": sum(bool(vote.labels) for vote in utterance.votes) - label.annotators,
         "entropy": entropy_bits(label.distribution),
     }
 
@@ -121,8 +136,21 @@ def _manifest_sha256(rows: Iterable[Mapping[str, Any]], rule: LabelRule) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _tally(read: int, kept: int, dropped: Mapping[str, int]) -> str:
-    reasons = ", ".join(f"{reason}: {n}" for reason, n in dropped.items())
-    return f"{read} utterances read, {kept} kept, {read - kept} dropped" + (
+def _counts(rows: Sequence[Mapping[str, Any]], dropped: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "read": len(rows) + sum(dropped.values()),
+        "kept": len(rows),
+        "dropped": dict(dropped),
+        "votes": {
+            "counted": sum(row["annotators"] for row in rows),
+            "outside": sum(row["annotators_outside"] for row in rows),
+        },
+    }
+
+
+def _tally(counts: Mapping[str, Any]) -> str:
+    reasons = ", ".join(f"{reason}: {n}" for reason, n in counts["dropped"].items())
+    dropped = counts["read"] - counts["kept"]
+    return f"{counts['read']} utterances read, {counts['kept']} kept, {dropped} dropped" + (
         f" ({reasons})" if reasons else ""
     )

@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal, NamedTuple
+from fractions import Fraction
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -36,6 +37,10 @@ class DropReason(str, Enum):
     TOO_FEW_VOTES = "too_few_votes"
 
 
+MultiTick = Literal["split", "sum", "first"]
+OutOfSet = Literal["drop_vote", "other_class", "drop_utterance"]
+
+
 @dataclass(frozen=True, slots=True)
 class LabelRule:
     """How individual votes become a distribution over classes.
@@ -44,7 +49,8 @@ class LabelRule:
         classes: The classes of the task, in the order of every distribution.
         merge: Corpus label -> class, for labels that count as a class of another name.
         multi_tick: An annotator with several ticks inside the classes: `split` shares a mass of 1
-            among them, `sum` gives each a mass of 1, `first` counts the first tick alone.
+            among them, `sum` gives each a mass of 1, `first` counts the first tick alone (and the
+            annotator not at all where that one lies outside the classes).
         out_of_set: Ticks outside the classes: `drop_vote` ignores the tick, `other_class` counts it
             for the class `other`, `drop_utterance` gives the utterance up.
         min_votes: Annotators that must be left for the utterance to be kept.
@@ -55,8 +61,8 @@ class LabelRule:
 
     classes: tuple[str, ...]
     merge: dict[str, str] = field(default_factory=dict)
-    multi_tick: Literal["split", "sum", "first"] = "split"
-    out_of_set: Literal["drop_vote", "other_class", "drop_utterance"] = "drop_vote"
+    multi_tick: MultiTick = "split"
+    out_of_set: OutOfSet = "drop_vote"
     min_votes: int = 1
 
     def __post_init__(self) -> None:
@@ -68,12 +74,23 @@ class LabelRule:
             raise UserError(
                 f"The label rule merges into {strangers}, which are not among its classes."
             )
+        if emptied := sorted(set(self.merge) & set(self.classes)):
+            raise UserError(
+                f"The label rule merges {emptied} into another class, so they cannot be classes."
+            )
+        _check_policy("multi_tick", self.multi_tick, get_args(MultiTick))
+        _check_policy("out_of_set", self.out_of_set, get_args(OutOfSet))
         if self.out_of_set == "other_class" and "other" not in self.classes:
             raise UserError(
                 "The label rule's out_of_set 'other_class' needs a class named 'other'."
             )
         if self.min_votes < 1:
             raise UserError(f"The label rule's min_votes must be at least 1, not {self.min_votes}.")
+
+
+def _check_policy(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise UserError(f"The label rule's {name} is one of {', '.join(known)}; not '{value}'.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +111,19 @@ class SoftLabel:
 def entropy_bits(distribution: Sequence[float]) -> float:
     """Shannon entropy in bits, in [0, log2 K]; 0 where all votes agree.
 
+    The sum is exact up to one rounding, so the order of the classes does not matter: distributions
+    that differ in it alone are equally ambiguous to the last bit, and share a stratum.
+
     Args:
         distribution: Probabilities that sum to 1, (K,).
     """
-    return sum(-p * math.log2(p) for p in distribution if p > 0) + 0.0
+    return math.fsum(-p * math.log2(p) for p in distribution if p > 0) + 0.0  # + 0.0: never -0.0
 
 
 def soft_label(votes: Sequence[Vote], rule: LabelRule) -> SoftLabel | DropReason:
     """Count votes by a rule.
+
+    Shares are exact fractions until the end: the order of the votes changes no bit of the result.
 
     Args:
         votes: One entry per annotator.
@@ -112,7 +134,7 @@ def soft_label(votes: Sequence[Vote], rule: LabelRule) -> SoftLabel | DropReason
     """
     if not any(vote.labels for vote in votes):
         return DropReason.NO_VOTES
-    masses = dict.fromkeys(rule.classes, 0.0)
+    masses = dict.fromkeys(rule.classes, Fraction(0))
     annotators = 0
     for vote in votes:
         ticked = vote.labels[:1] if rule.multi_tick == "first" else vote.labels
@@ -121,14 +143,17 @@ def soft_label(votes: Sequence[Vote], rule: LabelRule) -> SoftLabel | DropReason
             return DropReason.OUT_OF_SET
         annotators += bool(inside)
         for label in inside:
-            masses[label] += 1.0 / len(inside) if rule.multi_tick == "split" else 1.0
+            masses[label] += Fraction(1, len(inside)) if rule.multi_tick == "split" else 1
     if annotators == 0:
         return DropReason.OUT_OF_SET
     if annotators < rule.min_votes:
         return DropReason.TOO_FEW_VOTES
     total = sum(masses.values())
-    shares = tuple(mass / total for mass in masses.values())
-    return SoftLabel(shares, tuple(masses.values()), annotators)
+    return SoftLabel(
+        distribution=tuple(float(mass / total) for mass in masses.values()),
+        masses=tuple(float(mass) for mass in masses.values()),
+        annotators=annotators,
+    )
 
 
 def _class_of(tick: str, rule: LabelRule) -> str | None:
@@ -142,7 +167,8 @@ def strata(entropies: Sequence[float]) -> list[str]:
     """Name each utterance's stratum of ambiguity.
 
     `unanimous` where the entropy is 0; the others fall into `low`, `medium` and `high` at the
-    terciles of the non-unanimous entropies of the corpus.
+    terciles of the non-unanimous entropies of the corpus. Equal entropies share a stratum, so the
+    three need not be equally large.
 
     Args:
         entropies: Entropies of the votes in bits, (N,).

@@ -6,17 +6,28 @@ in front of the text, in the same user turn, so that everything that varies come
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import jinja2.meta
 import yaml
 
 from ambi_tasks.errors import UserError
 
 _PACKAGE = Path(__file__).parent
+_TEMPLATE = re.compile(
+    r"\s*^---[ \t]*\n(?P<front>.*?)^---[ \t]*(?:\n(?P<text>.*))?\Z", re.DOTALL | re.MULTILINE
+)
+_FIELDS = {"id": str, "version": int, "purpose": str, "placeholders": list}
+_KINDS = {str: "a text", int: "a whole number", list: "a list"}
+_ENVIRONMENT = jinja2.Environment(
+    undefined=jinja2.StrictUndefined,
+    autoescape=False,  # noqa: S701 - the text goes to a model, never into HTML
+)
 
 
 @cache
@@ -59,15 +70,15 @@ class Prompt:
             raise UserError(
                 f"Prompt '{self.id}' takes {sorted(self.placeholders)}, but got {sorted(values)}."
             )
-        environment = jinja2.Environment(
-            undefined=jinja2.StrictUndefined,
-            keep_trailing_newline=False,
-            autoescape=False,  # noqa: S701 - the text goes to a model, never into HTML
-        )
         try:
-            return environment.from_string(self.text).render(values).strip()
+            return _compiled(self.text).render(values).strip()
         except jinja2.TemplateError as error:
             raise UserError(f"Prompt '{self.id}' cannot be rendered: {error}.") from error
+
+
+@cache
+def _compiled(text: str) -> jinja2.Template:
+    return _ENVIRONMENT.from_string(text)
 
 
 def parse_template(source: str, where: str) -> Prompt:
@@ -78,24 +89,53 @@ def parse_template(source: str, where: str) -> Prompt:
         where: The file's name, for messages.
 
     Raises:
-        UserError: The front matter is missing, malformed or incomplete.
+        UserError: The front matter is missing, malformed or incomplete, or the text does not use
+            exactly the placeholders.
     """
-    parts = source.replace("\r\n", "\n").split("---\n", 2)
-    if len(parts) != 3 or parts[0].strip():  # noqa: PLR2004 - nothing, front matter, text
+    match = _TEMPLATE.match(source.removeprefix("\ufeff").replace("\r\n", "\n"))
+    if match is None:
         raise UserError(f"{where}: a template starts with front matter between two '---' lines.")
+    front = _front_matter(match["front"], where)
+    text = (match["text"] or "").strip()
+    if not text:
+        raise UserError(f"{where}: there is no text after the front matter.")
     try:
-        front = yaml.safe_load(parts[1])
-        return Prompt(
-            id=str(front["id"]),
-            version=int(front["version"]),
-            purpose=str(front["purpose"]),
-            placeholders=tuple(str(name) for name in front["placeholders"]),
-            text=parts[2].strip(),
-        )
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        syntax_tree = _ENVIRONMENT.parse(text)
+    except jinja2.TemplateSyntaxError as error:
+        raise UserError(f"{where}: the text is not a Jinja template ({error}).") from error
+    used = jinja2.meta.find_undeclared_variables(syntax_tree) - set(_ENVIRONMENT.globals)
+    if used != set(front["placeholders"]):
         raise UserError(
-            f"{where}: the front matter needs id, version, purpose and placeholders ({error})."
-        ) from error
+            f"{where}: the text uses {sorted(used)}, but the front matter's placeholders are "
+            f"{sorted(front['placeholders'])}."
+        )
+    return Prompt(
+        id=front["id"],
+        version=front["version"],
+        purpose=front["purpose"],
+        placeholders=tuple(front["placeholders"]),
+        text=text,
+    )
+
+
+def _front_matter(source: str, where: str) -> dict[str, Any]:
+    try:
+        front = yaml.safe_load(source)
+    except yaml.YAMLError as error:
+        raise UserError(f"{where}: the front matter is not YAML ({error}).") from error
+    if not isinstance(front, dict) or set(front) != set(_FIELDS):
+        found = ", ".join(map(str, front)) if isinstance(front, dict) else "no fields"
+        raise UserError(
+            f"{where}: the front matter needs the fields {', '.join(_FIELDS)}; it has {found}."
+        )
+    for name, kind in _FIELDS.items():
+        if type(front[name]) is not kind:  # not isinstance: True is an int
+            raise UserError(
+                f"{where}: the front matter's {name} must be {_KINDS[kind]}, not {front[name]!r}."
+            )
+    if not all(isinstance(name, str) for name in front["placeholders"]):
+        raise UserError(f"{where}: the front matter's placeholders must be names.")
+    return front
 
 
 @cache
@@ -112,7 +152,11 @@ def load_prompt(name: str) -> Prompt:
     if name not in known:
         raise UserError(f"There is no prompt '{name}'; there are: {', '.join(known)}.")
     path = known[name]
-    prompt = parse_template(path.read_text(encoding="utf-8"), path.name)
+    try:
+        source = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path.name}: the file is not UTF-8 ({error}).") from error
+    prompt = parse_template(source, path.name)
     if prompt.id != name:
         raise UserError(f"{path.name}: its id is '{prompt.id}', but it must be '{name}'.")
     return prompt

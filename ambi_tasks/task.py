@@ -20,6 +20,7 @@ from lm_eval.api.filter import Filter
 from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean
 from lm_eval.api.task import Task
+from lm_eval.config.task import TaskConfig
 from lm_eval.filters import build_filter_ensemble
 
 from ambi_tasks.audio import AudioArgument
@@ -77,9 +78,13 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
             key: value for key, value in config.items() if key not in (*_OWN_FIELDS, "class")
         }
         host_fields["repeats"] = _draws(self._metadata, host_fields["repeats"])
-        super().__init__(config=copy.deepcopy(host_fields))
-        self.VERSION = self._metadata["version"]
+        # Not `super().__init__`: it passes the whole config as the name of the task. The harness's
+        # own ConfigurableTask does without it as well; these are the attributes that it would set.
+        self._config = TaskConfig(**copy.deepcopy(host_fields))
         self._filters = [build_filter_ensemble("none", [[KeepEveryDraw, None]])]
+        self._instances: list[Instance] | None = None
+        self.VERSION = self._metadata["version"]
+        self.download()
 
     # --- the corpus ---------------------------------------------------------------------------
 

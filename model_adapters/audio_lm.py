@@ -190,8 +190,8 @@ def _clip(reference: Any) -> Clip:
         return Clip.from_mapping(reference)
     except (TypeError, KeyError) as error:
         raise UserError(
-            "These adapters take audio by reference, {'path': ..., 'start': ..., 'end': ...}; a task "
-            f"gave {type(reference).__name__}."
+            "These adapters take audio by reference, {'path': ..., 'start': ..., 'end': ...}; the "
+            f"task gave {type(reference).__name__}."
         ) from error
 
 

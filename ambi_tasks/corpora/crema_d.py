@@ -5,6 +5,7 @@ on Affective Computing 5(4), 2014. The emotion in a file's name is the one the a
 not read.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,8 @@ _CLASS_OF_COLUMN = {
 }
 _KEY_COLUMN = ""
 _KEYS_PER_MODALITY = 100_000
-_VOICE_ONLY = 1
+_VOICE_ONLY, _FACE_ONLY, _AUDIO_VISUAL = 1, 2, 3
+_CLIP_NAME = re.compile(r"\d{4}_[A-Z]{3}_[A-Z]{3}_[A-Z]{2}")  # actor, sentence, emotion, intensity
 
 
 def read(root: Path) -> Iterator[Utterance]:
@@ -48,10 +50,16 @@ def read(root: Path) -> Iterator[Utterance]:
             responses = int(row["numResponses"])
         except ValueError as error:
             raise UserError(f"{where}: a count or key is not a whole number ({error}).") from error
-        if modality != _VOICE_ONLY:
+        if modality in (_FACE_ONLY, _AUDIO_VISUAL):
             continue
+        if modality != _VOICE_ONLY:
+            raise UserError(f"{where}: the key {row[_KEY_COLUMN]} is of no known modality.")
         name = row["fileName"]
-        if min(counts.values()) < 0 or sum(counts.values()) != responses:
+        if not _CLIP_NAME.fullmatch(name):
+            raise UserError(f"{where}: '{name}' is not a clip name like 1001_DFA_ANG_XX.")
+        if min(counts.values()) < 0:
+            raise UserError(f"{where}: the votes of {name} ({counts}) hold a negative count.")
+        if sum(counts.values()) != responses:
             raise UserError(
                 f"{where}: the votes of {name} ({counts}) do not add up to its "
                 f"numResponses of {responses}."

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ambi_tasks.errors import UserError
 
+_SURPLUS = "\0surplus"  # a key that no header holds
+
 
 def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield a table's rows.
@@ -18,19 +20,34 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, st
         `file:line` for messages, and the row as column -> text.
 
     Raises:
-        UserError: The file is missing, not text, lacks a column, or a row lacks a value.
+        UserError: The file is missing, not text, lacks or doubles a column, or a row lacks a value
+            or has too many.
     """
     if not path.is_file():
         raise UserError(f"{path}: the file is missing.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if lacking := [name for name in columns if name not in (reader.fieldnames or ())]:
-                raise UserError(f"{path}:1: the header lacks the column(s) {', '.join(lacking)}.")
+            reader = csv.DictReader(file, restkey=_SURPLUS, strict=True)
+            _check_header(path, reader.fieldnames or (), columns)
             for row in reader:
                 where = f"{path}:{reader.line_num}"
-                if empty := [name for name in columns if not (row[name] or "").strip()]:
-                    raise UserError(f"{where}: no value for {', '.join(empty)}.")
+                if _SURPLUS in row or None in row.values():
+                    raise UserError(f"{where}: the row is not as long as the header.")
+                if empty := [name for name in columns if not row[name].strip()]:
+                    raise UserError(f"{where}: no value for {_listed(empty)}.")
                 yield where, row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as a UTF-8 CSV table ({error}).") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text ({error}); restore the original file.") from error
+    except csv.Error as error:
+        raise UserError(f"{path}:{reader.line_num}: not CSV ({error}).") from error
+
+
+def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+    if lacking := [name for name in columns if name not in header]:
+        raise UserError(f"{path}:1: the header lacks the column(s) {_listed(lacking)}.")
+    if doubled := [name for name in columns if header.count(name) > 1]:
+        raise UserError(f"{path}:1: the header has the column(s) {_listed(doubled)} twice.")
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(name or "'' (the unnamed one)" for name in columns)

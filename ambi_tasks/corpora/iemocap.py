@@ -5,6 +5,7 @@ Resources and Evaluation 42(4), 2008. The annotators saw the video and heard the
 their votes rest on more than the voice of one turn.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,14 @@ from ambi_tasks.corpora.corpus import Corpus, Utterance
 from ambi_tasks.errors import UserError
 from ambi_tasks.labels import LabelRule, Vote
 
-_TURN = re.compile(r"^\[\s*[\d.]+ - [\d.]+\]\t(?P<name>\S+)\t(?P<code>\w+)\t\[")
-_CATEGORICAL = re.compile(r"^C-(?P<rater>\w+):\t(?P<ticks>[^\t]*)")
-_OBSERVER = re.compile(r"^E\d+$")  # F1 and M1 are the actors' reports on themselves
+_log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
+
+_TURN = re.compile(r"\[\s*[\d.]+ - [\d.]+\]\t(?P<name>\S+)\t\w+\t\[")
+_NAME = re.compile(r"(?P<dialogue>(?P<session>Ses\d\d)[FM]_\w+)_(?P<sex>[FM])[^\W_]*")
+_CATEGORICAL = re.compile(r"C-(?P<rater>\w+):\t(?P<ticks>[^\t]*)")
+_OBSERVER = re.compile(r"E\d+")
+_SELF = re.compile(r"[FM]\d+")  # F1 and M1 are the actors' reports on themselves
+_NO_VOTE = ("%", "A-")  # the header, and ratings of valence, activation and dominance
 _LABELS = {
     "neutral": "neutral",
     "neutral state": "neutral",
@@ -39,7 +45,8 @@ def read(root: Path) -> Iterator[Utterance]:
         root: `IEMOCAP_full_release`, or the folder that holds it.
 
     Raises:
-        UserError: There is no annotation file, or a line of one does not parse.
+        UserError: There is no annotation file, a line of one does not parse, or a turn occurs
+            twice.
     """
     release = root / "IEMOCAP_full_release"
     release = release if release.is_dir() else root
@@ -53,27 +60,35 @@ def read(root: Path) -> Iterator[Utterance]:
             f"{root}: no file Session*/dialog/EmoEvaluation/*.txt is there; "
             f"IEMOCAP_ROOT must name the folder IEMOCAP_full_release."
         )
+    seen: dict[str, str] = {}
     for path in files:
-        session = path.parents[2]
-        for name, votes in _dialogue(path):
-            dialogue, _, turn = name.rpartition("_")
+        wav_folder = path.parents[2] / "sentences" / "wav"
+        for where, name, votes in _dialogue(path):
+            parts = _NAME.fullmatch(name)
+            if parts is None:
+                raise UserError(f"{where}: '{name}' is not a turn's name like Ses01F_impro01_M003.")
+            if name in seen:
+                raise UserError(f"{where}: {name} was already annotated at {seen[name]}.")
+            seen[name] = where
             yield Utterance(
                 id=name,
-                clip=Clip(str(session / "sentences" / "wav" / dialogue / f"{name}.wav")),
+                clip=Clip(str(wav_folder / parts["dialogue"] / f"{name}.wav")),
                 votes=tuple(votes),
-                speaker=f"{name[:5]}{turn[:1]}",  # the session and the turn's own F or M
+                speaker=parts["session"] + parts["sex"],
             )
 
 
-def _dialogue(path: Path) -> Iterator[tuple[str, list[Vote]]]:
-    name, votes = "", list[Vote]()
+def _dialogue(path: Path) -> Iterator[tuple[str, str, list[Vote]]]:
+    """Yield where each turn stands, its name and its votes."""
+    start, name, votes = "", "", list[Vote]()
     for number, raw in enumerate(path.read_bytes().splitlines(), start=1):
         line = raw.decode("utf-8", errors="replace")  # comments hold bytes of several encodings
+        line = line.lstrip("\ufeff \t")
         where = f"{path}:{number}"
         if turn := _TURN.match(line):
             if name:
-                yield name, votes
-            name, votes = turn["name"], []
+                yield start, name, votes
+            start, name, votes = where, turn["name"], []
         elif line.startswith("["):
             raise UserError(f"{where}: not a turn line '[start - end] name emotion [v, a, d]'.")
         elif line.startswith("C-"):
@@ -81,8 +96,10 @@ def _dialogue(path: Path) -> Iterator[tuple[str, list[Vote]]]:
                 raise UserError(f"{where}: a vote before the first turn.")
             if vote := _vote(line, where):
                 votes.append(vote)
+        elif line and not line.startswith(_NO_VOTE):
+            _log.warning("%s: not a line of a known kind, left out: %.60s", where, line)
     if name:
-        yield name, votes
+        yield start, name, votes
 
 
 def _vote(line: str, where: str) -> Vote | None:
@@ -90,8 +107,10 @@ def _vote(line: str, where: str) -> Vote | None:
     match = _CATEGORICAL.match(line)
     if match is None:
         raise UserError(f"{where}: not a vote line 'C-E1:<tab>label; label;<tab>(comment)'.")
-    if not _OBSERVER.match(match["rater"]):
+    if _SELF.fullmatch(match["rater"]):
         return None
+    if not _OBSERVER.fullmatch(match["rater"]):
+        raise UserError(f"{where}: unknown annotator '{match['rater']}', not like E1, F1 or M1.")
     ticks = [tick.strip() for tick in match["ticks"].split(";") if tick.strip()]
     if strangers := [tick for tick in ticks if tick.lower() not in _LABELS]:
         raise UserError(f"{where}: unknown emotion '{strangers[0]}'.")

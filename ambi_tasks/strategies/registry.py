@@ -19,6 +19,8 @@ def strategy(name: str) -> Callable[[Combiner], Combiner]:
     """Declare a strategy's combining function under its name in task names."""
 
     def register(function: Combiner) -> Combiner:
+        if name in _STRATEGIES:
+            raise ValueError(f"Two strategies are named '{name}'.")
         _STRATEGIES[name] = function
         return function
 
@@ -56,8 +58,15 @@ def combine(name: str, candidates: Sequence[Candidate], classes: int) -> Predict
         name: The strategy.
         candidates: One or more, read or failed.
         classes: K.
+
+    Raises:
+        UserError: There is no such strategy.
+        ValueError: There are no candidates at all.
     """
+    combiner = get_strategy(name)  # before the uniform answer, which would hide a wrong name
+    if not candidates:
+        raise ValueError(f"The strategy '{name}' was given no candidates.")
     readable = [candidate for candidate in candidates if candidate.distribution is not None]
     if not readable:
         return Prediction((1.0 / classes,) * classes, answered=False)
-    return Prediction(get_strategy(name)(readable), answered=True)
+    return Prediction(combiner(readable), answered=True)

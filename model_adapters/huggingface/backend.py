@@ -70,7 +70,7 @@ class HuggingFaceBackend(Backend):
             pretrained = DEFAULT_MODEL
             _log.warning(
                 "alm_hf: no model was named, so %s would be loaded at the first request; name "
-                "another with --model_args pretrained=..., or try the bundled one with pretrained=%s.",
+                "another with --model_args pretrained=..., or try the bundled pretrained=%s.",
                 DEFAULT_MODEL,
                 DEMO,
             )

@@ -1,0 +1,34 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format clean
+
+## demo: install everything and evaluate the bundled model on the bundled corpus
+demo: $(READY)
+	$(BIN)/lm_eval --tasks ambi_demo_direct,ambi_demo_sc --model alm_hf --model_args pretrained=demo --log_samples --output_path results/
+
+## test: install everything and run all tests
+test: $(READY)
+	$(BIN)/pytest
+
+## check: lint, formatting, types
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf $(VENV) results build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# torch comes first and exactly: without a pin, later packages would draw another build of it.
+$(READY): pyproject.toml ambi_tasks_plugin.pth
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@

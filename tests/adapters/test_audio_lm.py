@@ -1,0 +1,201 @@
+"""Requests of the harness -> pools of draws, seen through a scripted backend."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lm_eval.api.instance import Instance
+
+from ambi_tasks.audio import AudioArgument, Clip
+from ambi_tasks.errors import UserError
+from model_adapters.audio_lm import AudioLM
+from model_adapters.backend import Backend, Capabilities, DrawOrder
+from model_adapters.draws import Draw
+from model_adapters.harness import model_class
+from model_adapters.scripted import ScriptedBackend
+
+GREEDY = {"do_sample": False, "max_gen_toks": 9, "until": [], "seed": 1}
+SAMPLED = {"do_sample": True, "temperature": 0.7, "max_gen_toks": 9, "until": ["\n"], "seed": 1}
+
+
+def numbered(order: DrawOrder, index: int) -> str:
+    return f"{order.conversation[-1].text}/{order.decoding.do_sample}/{index}"
+
+
+def request(
+    clip: Clip, settings: dict[str, Any], repeats: int = 1, text: str = "ask", **extra: Any
+) -> Instance:
+    attachments = {
+        "audio": [AudioArgument(path=clip.path, start=clip.start, end=clip.end)],
+        **extra,
+    }
+    return Instance("generate_until", {}, (text, settings, attachments), 0, ("task", 0, repeats))
+
+
+def clone(*requests: Instance) -> list[Instance]:
+    """What the runner does: each request as often as it is repeated, next to each other."""
+    return [request for request in requests for _ in range(request.repeats or 1)]
+
+
+@pytest.fixture
+def clip(make_clip: Callable[..., Clip]) -> Clip:
+    return make_clip("a", 200, 0.5)
+
+
+@pytest.fixture
+def scripted() -> ScriptedBackend:
+    return ScriptedBackend(numbered)
+
+
+def ask(backend: Backend, *requests: Instance) -> list[str]:
+    return AudioLM(backend).generate_until(clone(*requests), disable_tqdm=True)
+
+
+def test_repeats_are_the_draws_of_one_pool(scripted: ScriptedBackend, clip: Clip) -> None:
+    found = ask(scripted, request(clip, SAMPLED, repeats=3))
+    assert found == ["ask/True/0", "ask/True/1", "ask/True/2"]
+    assert len(scripted.orders) == 1
+    order = scripted.orders[0]
+    assert order.indices == (0, 1, 2)
+    assert order.decoding.stop == ("\n",)
+    assert order.decoding.max_new_tokens == 9
+    assert [turn.role for turn in order.conversation] == ["user"]
+
+
+def test_draws_carry_their_evidence_through_pickle(scripted: ScriptedBackend, clip: Clip) -> None:
+    draw = ask(scripted, request(clip, SAMPLED, repeats=2))[1]
+    assert isinstance(draw, Draw)
+    for copied in (draw, pickle.loads(pickle.dumps(draw))):
+        assert copied == "ask/True/1"
+        assert (copied.draw_index, copied.seed, copied.tokens) == (1, 1, 1)
+        assert copied.log_likelihood == -10.0
+        assert copied.finish_reason == "stop"
+        assert len(copied.clip_sha256) == 64
+
+
+def test_tasks_that_ask_the_same_share_draws(scripted: ScriptedBackend, clip: Clip) -> None:
+    few, many = request(clip, SAMPLED, repeats=2), request(clip, dict(SAMPLED), repeats=4)
+    found = ask(scripted, few, many)
+    assert found[:2] == found[2:4]
+    assert [order.indices for order in scripted.orders] == [(0, 1, 2, 3)]
+
+
+def test_copies_of_a_clip_share_draws(scripted: ScriptedBackend, clip: Clip, tmp_path: Any) -> None:
+    copy = tmp_path / "elsewhere.wav"
+    copy.write_bytes(Path(clip.path).read_bytes())
+    ask(scripted, request(clip, SAMPLED), request(Clip(str(copy)), SAMPLED))
+    assert len(scripted.orders) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": {**SAMPLED, "temperature": 0.8}},
+        {"settings": {**SAMPLED, "seed": 2}},
+        {"settings": GREEDY},
+        {"text": "ask otherwise"},
+        {"system": "Be kind."},
+    ],
+)
+def test_what_differs_is_another_pool(
+    scripted: ScriptedBackend, clip: Clip, change: dict[str, Any]
+) -> None:
+    other = request(clip, change.pop("settings", SAMPLED), **change)
+    ask(scripted, request(clip, SAMPLED), other)
+    assert len({order.key for order in scripted.orders}) == 2
+
+
+def test_another_clip_is_another_pool(
+    scripted: ScriptedBackend, clip: Clip, make_clip: Callable[..., Clip]
+) -> None:
+    ask(scripted, request(clip, SAMPLED), request(make_clip("b", 300, 0.5), SAMPLED))
+    assert len({order.key for order in scripted.orders}) == 2
+
+
+def test_greedy_repeats_are_drawn_once(scripted: ScriptedBackend, clip: Clip) -> None:
+    zero = {**SAMPLED, "temperature": 0}
+    assert ask(scripted, request(clip, GREEDY, repeats=3)) == ["ask/False/0"] * 3
+    assert ask(scripted, request(clip, zero, repeats=2)) == ["ask/False/0"] * 2
+    assert [order.indices for order in scripted.orders] == [(0,), (0,)]
+
+
+def test_requests_that_fill_up_a_rank_draw_nothing_more(
+    scripted: ScriptedBackend, clip: Clip
+) -> None:
+    one = request(clip, SAMPLED, repeats=2)
+    found = AudioLM(scripted).generate_until(clone(one) + clone(one), disable_tqdm=True)
+    assert found[:2] == found[2:]
+    assert scripted.orders[0].indices == (0, 1)
+
+
+def test_a_request_without_sound_is_text(scripted: ScriptedBackend) -> None:
+    plain = Instance("generate_until", {}, ("ask", GREEDY), 0, ("task", 0, 1))
+    found = AudioLM(scripted).generate_until([plain], disable_tqdm=True)
+    assert found[0].clip_sha256 is None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_beams": 5}, "--gen_kwargs has no 'num_beams'"),
+        ({"temperature": -1, "do_sample": True}, "temperature must be a number greater than 0"),
+        ({"temperature": "hot", "do_sample": True}, "temperature must be a number greater than 0"),
+        ({"top_p": 0, "do_sample": True}, r"top_p must be a number in \(0, 1\]"),
+        ({"top_k": -1, "do_sample": True}, "top_k must be a whole number"),
+        ({"min_p": 1, "do_sample": True}, r"min_p must be a number in \[0, 1\)"),
+        ({"max_gen_toks": 0}, "max_gen_toks must be a whole number above 0"),
+        ({"seed": 0.5, "do_sample": True}, "seed must be a whole number"),
+    ],
+)
+def test_bad_settings_end_in_a_sentence(
+    scripted: ScriptedBackend, clip: Clip, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        ask(scripted, request(clip, settings))
+    assert scripted.orders == []
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "extra", "message"),
+    [
+        (Capabilities(clips=0), {}, "at most 0 clip"),
+        (Capabilities(system_turn=False), {"system": "x"}, "no --system_instruction"),
+        (Capabilities(sampling=False), {}, "does not sample"),
+    ],
+)
+def test_what_a_model_cannot_do_is_said_before_it_is_asked(
+    clip: Clip, capabilities: Capabilities, extra: dict[str, Any], message: str
+) -> None:
+    backend = ScriptedBackend(numbered)
+    backend.capabilities = capabilities
+    with pytest.raises(UserError, match=message):
+        ask(backend, request(clip, SAMPLED, **extra))
+    assert backend.orders == []
+
+
+def test_audio_that_is_no_reference_is_refused(scripted: ScriptedBackend) -> None:
+    bad = Instance("generate_until", {}, ("ask", GREEDY, {"audio": [3]}), 0, ("task", 0, 1))
+    with pytest.raises(UserError, match="take audio by reference"):
+        AudioLM(scripted).generate_until([bad])
+
+
+def test_an_unknown_setting_names_the_known_ones() -> None:
+    with pytest.raises(UserError, match=r"alm_hf has no model_args 'pretraned'.*pretrained"):
+        model_class("alm_hf")(pretraned="x")
+
+
+def test_an_unknown_adapter_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="There is no adapter 'alm_fh'; did you mean 'alm_hf'"):
+        model_class("alm_fh")
+
+
+def test_log_likelihood_goes_to_the_backend(scripted: ScriptedBackend, clip: Clip) -> None:
+    asked = Instance(
+        "loglikelihood", {}, ("ask", " yes", {"audio": [AudioArgument(path=clip.path)]}), 0
+    )
+    with pytest.raises(UserError, match="does not score given answers"):
+        AudioLM(scripted).loglikelihood([asked], disable_tqdm=True)
+    with pytest.raises(UserError, match="perplexity"):
+        AudioLM(scripted).loglikelihood_rolling([asked])

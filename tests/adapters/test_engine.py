@@ -1,0 +1,300 @@
+"""The engine against plain `generate`, teacher forcing and itself in other batches."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from ambi_tasks.audio import Clip, load_waveform
+from ambi_tasks.errors import UserError
+from model_adapters.backend import Answer, Decoding, DrawOrder, Turn
+from model_adapters.huggingface import HuggingFaceBackend
+from model_adapters.huggingface.sampling import TokenChooser, before_stop
+from model_adapters.noise import uniform
+from tests.adapters.conftest import order
+
+SAMPLED = Decoding(do_sample=True, temperature=0.9, max_new_tokens=12)
+
+
+def backend(folder: str, **settings: Any) -> HuggingFaceBackend:
+    return HuggingFaceBackend(pretrained=folder, device="cpu", **settings)
+
+
+def draws(model: HuggingFaceBackend, orders: list[DrawOrder]) -> dict[tuple[str, int], Answer]:
+    found = [((orders[place].key, index), answer) for place, index, answer in model.draw(orders)]
+    assert len(dict(found)) == len(found), "a draw came twice"
+    return dict(found)
+
+
+def reference(folder: str) -> tuple[Any, Any]:
+    """The checkpoint as transformers alone loads it, with plain greedy settings."""
+    processor = transformers.AutoProcessor.from_pretrained(folder)
+    model = transformers.AutoModelForMultimodalLM.from_pretrained(
+        folder, dtype=torch.float32
+    ).eval()
+    model.generation_config = transformers.GenerationConfig(
+        eos_token_id=processor.tokenizer.eos_token_id, pad_token_id=processor.tokenizer.pad_token_id
+    )
+    return processor, model
+
+
+def reference_inputs(processor: Any, clip: Clip, text: str = "How do they feel?") -> Any:
+    content = [{"type": "audio", "audio": "clip"}, {"type": "text", "text": text}]
+    chat = processor.apply_chat_template(
+        [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+    )
+    waveform = load_waveform(clip)
+    return processor(text=chat, audio=[waveform], sampling_rate=16_000, return_tensors="pt")
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 8])
+def test_greedy_equals_plain_generate(
+    tiny_model: str, orders: list[DrawOrder], clips: list[Clip], batch_size: int
+) -> None:
+    processor, model = reference(tiny_model)
+    found = draws(backend(tiny_model, batch_size=batch_size), orders)
+    texts = set()
+    for asked, clip in zip(orders, clips, strict=True):
+        inputs = reference_inputs(processor, clip)
+        tokens = model.generate(**inputs, max_new_tokens=12, do_sample=False)
+        new = tokens[0, inputs["input_ids"].shape[1] :]
+        text = processor.tokenizer.decode(new, skip_special_tokens=True)
+        assert found[asked.key, 0].text == text
+        texts.add(text)
+    assert len(texts) == len(clips), "the fixture's model does not tell its clips apart"
+
+
+def test_log_likelihood_of_a_draw_equals_teacher_forcing(
+    tiny_model: str, clips: list[Clip]
+) -> None:
+    processor, model = reference(tiny_model)
+    asked = [order(clip, SAMPLED, draws=3) for clip in clips]
+    chosen: dict[tuple[str, int], list[int]] = {}
+    ours = backend(tiny_model, batch_size=4)
+    original = ours._engine._answer
+
+    def spy(tokens: list[int], *rest: Any) -> Answer:
+        answer = original(tokens, *rest)
+        chosen[len(chosen)] = tokens[: answer.tokens]  # type: ignore[index]
+        return answer
+
+    ours._engine._answer = spy  # type: ignore[method-assign]
+    found = list(ours.draw(asked))
+    for number, (place, _, answer) in enumerate(found):
+        inputs = reference_inputs(processor, clips[place])
+        answer_ids = torch.tensor([chosen[number]])  # type: ignore[index]
+        length = inputs["input_ids"].shape[1]
+        inputs["input_ids"] = torch.cat([inputs["input_ids"], answer_ids], dim=1)
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        with torch.no_grad():
+            logits = model(**inputs).logits[:, length - 1 : -1].log_softmax(-1)
+        expected = logits.gather(-1, answer_ids[..., None]).sum()
+        assert answer.log_likelihood == pytest.approx(float(expected), abs=1e-3)
+
+
+def test_a_draw_is_the_same_in_any_batch_order_and_extension(
+    tiny_model: str, clips: list[Clip]
+) -> None:
+    asked = [order(clip, SAMPLED, draws=6) for clip in clips]
+    all_at_once = draws(backend(tiny_model, batch_size=18), asked)
+    one_by_one = draws(backend(tiny_model, batch_size=1), asked[::-1])
+    first = draws(backend(tiny_model, batch_size=4), [order(clip, SAMPLED, 2) for clip in clips])
+    later = [
+        DrawOrder(whole.conversation, whole.decoding, (5, 3, 2, 4), whole.key) for whole in asked
+    ]
+    extended = first | draws(backend(tiny_model, batch_size=5), later)
+    for key, answer in all_at_once.items():
+        for other in (one_by_one[key], extended[key]):
+            assert other.text == answer.text
+            assert other.log_likelihood == pytest.approx(answer.log_likelihood, abs=1e-3)
+    assert len({answer.text for answer in all_at_once.values()}) > len(clips)
+
+
+def test_seed_and_pool_change_the_draws(tiny_model: str, clips: list[Clip]) -> None:
+    model = backend(tiny_model)
+    one = order(clips[0], SAMPLED, draws=4)
+    other = DrawOrder(one.conversation, one.decoding, one.indices, "another key")
+    texts = [[answer.text for answer in draws(model, [asked]).values()] for asked in (one, other)]
+    assert texts[0] != texts[1]
+
+
+class TestHearing:
+    """A model that does not hear would still answer; these tests see that it does hear."""
+
+    @pytest.fixture
+    def sounds(self, make_clip: Callable[..., Clip]) -> dict[str, Clip]:
+        return {
+            "clip": make_clip("heard", 150, 1.5),
+            "silence": make_clip("silence", 0, 1.5),
+            "other": make_clip("other", 700, 1.5),
+        }
+
+    def heard(self, model: HuggingFaceBackend, sounds: dict[str, Clip]) -> tuple[Any, Any]:
+        """What reaches the model (features), and what comes out (log-likelihood of one answer)."""
+        engine = model._engine
+        features, scores = {}, {}
+        generate = engine._model.generate
+        for name, clip in sounds.items():
+
+            def spy(*, name: str = name, **inputs: Any) -> Any:
+                features.setdefault(name, inputs["input_features"].clone())
+                return generate(**inputs)
+
+            engine._model.generate = spy
+            conversation = (Turn("user", "How do they feel?", (clip,)),)
+            scores[name] = model.log_likelihood(conversation, ["happy and sad"])[0][0]
+        engine._model.generate = generate
+        return features, scores
+
+    def test_sound_changes_inputs_and_outputs(
+        self, tiny_model: str, sounds: dict[str, Clip]
+    ) -> None:
+        features, scores = self.heard(backend(tiny_model), sounds)
+        for one, other in [("clip", "silence"), ("clip", "other"), ("silence", "other")]:
+            assert not torch.allclose(features[one], features[other])
+            assert abs(scores[one] - scores[other]) > 1e-3
+
+    def test_a_deaf_model_is_seen(self, tiny_model: str, sounds: dict[str, Clip]) -> None:
+        model = backend(tiny_model)
+        with torch.no_grad():
+            model._engine._model.model.multi_modal_projector.linear.weight.zero_()
+        _, scores = self.heard(model, sounds)
+        assert scores["clip"] == pytest.approx(scores["silence"], abs=1e-6)
+
+    def test_another_sampling_rate_sounds_alike(
+        self, tiny_model: str, make_clip: Callable[..., Clip], sounds: dict[str, Clip]
+    ) -> None:
+        sounds = {"16k": sounds["clip"], "44k": make_clip("44k", 150, 1.5, 44_100), **sounds}
+        features, _ = self.heard(backend(tiny_model), sounds)
+        loudest = {name: int(mel[0, :, :140].mean(-1).argmax()) for name, mel in features.items()}
+        assert loudest["44k"] == loudest["16k"] != loudest["other"]
+
+
+def test_log_likelihood_of_given_answers(tiny_model: str, clips: list[Clip]) -> None:
+    processor, model = reference(tiny_model)
+    conversation = (Turn("user", "How do they feel?", (clips[1],)),)
+    continuations = ["happy and sad", "neutral", ""]
+    found = backend(tiny_model).log_likelihood(conversation, continuations)
+    assert found[2] == (0.0, True)
+    for continuation, (score, is_greedy) in zip(continuations[:2], found[:2], strict=True):
+        inputs = reference_inputs(processor, clips[1])
+        target = processor.tokenizer(continuation, return_tensors="pt").input_ids
+        length = inputs["input_ids"].shape[1]
+        inputs["input_ids"] = torch.cat([inputs["input_ids"], target], dim=1)
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        with torch.no_grad():
+            logits = model(**inputs).logits[:, length - 1 : -1].log_softmax(-1)
+        assert score == pytest.approx(float(logits.gather(-1, target[..., None]).sum()), abs=1e-3)
+        assert is_greedy == bool((logits.argmax(-1) == target).all())
+
+
+def test_answers_end_at_a_stop_string_or_at_the_limit(tiny_model: str, clips: list[Clip]) -> None:
+    model = backend(tiny_model, batch_size=2)
+    whole = draws(model, [order(clip) for clip in clips])
+    assert {answer.finish_reason for answer in whole.values()} == {"length"}
+    assert {answer.tokens for answer in whole.values()} == {12}
+    text = whole["mid", 0].text
+    stop = text[len(text) // 2 :][:3]
+    stopping = Decoding(max_new_tokens=12, stop=(stop, ""))
+    found = draws(model, [order(clip, stopping) for clip in clips])
+    assert found["mid", 0].text == text[: text.index(stop)]
+    assert found["mid", 0].finish_reason == "stop"
+    assert found["mid", 0].tokens < 12  # type: ignore[operator]
+    for key, answer in found.items():
+        if stop not in whole[key].text:
+            assert answer.text == whole[key].text
+
+
+def test_a_system_turn_reaches_the_model(tiny_model: str, clips: list[Clip]) -> None:
+    model = backend(tiny_model)
+    user = Turn("user", "How?", (clips[0],))
+    plain = model.log_likelihood((user,), ["sad"])
+    assert model.log_likelihood((Turn("system", "Be brief."), user), ["sad"]) != plain
+
+
+def test_long_and_short_clips(tiny_model: str, make_clip: Callable[..., Clip]) -> None:
+    long = make_clip("long", 200, 5.0)
+    with pytest.raises(UserError, match=r"long\.wav: 5\.0 s of audio, but this model hears 4 s"):
+        draws(backend(tiny_model), [order(long)])
+    cutting = backend(tiny_model, long_audio="truncate")
+    cut = draws(cutting, [order(long)])["long", 0]
+    assert cutting.describe()["clips_truncated"] == 1
+    start = Clip(long.path, 0.0, 4.0)
+    assert cut.text == draws(backend(tiny_model), [order(start)])["long", 0].text
+    with pytest.raises(UserError, match=r"short\.wav: 0\.010 s of audio; this model needs 0\.1 s"):
+        draws(backend(tiny_model), [order(make_clip("short", 200, 0.01))])
+
+
+class TestTokenChooser:
+    """Sampling by inversion, against the probabilities that it should follow."""
+
+    LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0, -3.0]])
+
+    def frequencies(self, decoding: Decoding, n: int = 4000) -> np.ndarray[Any, Any]:
+        chooser = TokenChooser(decoding, [("pool", draw) for draw in range(n)])
+        chosen = chooser(torch.zeros((n, 1), dtype=torch.long), self.LOGITS.repeat(n, 1))
+        assert torch.isfinite(chosen).sum() == n, "one token a row"
+        return np.bincount(chosen.argmax(-1).numpy(), minlength=5)
+
+    @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+    def test_frequencies_follow_the_tempered_softmax(self, temperature: float) -> None:
+        found = self.frequencies(Decoding(do_sample=True, temperature=temperature))
+        expected = (self.LOGITS[0].double() / temperature).softmax(-1).numpy() * found.sum()
+        assert stats.chisquare(found, expected).pvalue > 0.001
+
+    @pytest.mark.parametrize(
+        ("settings", "kept"),
+        [({"top_k": 2}, 2), ({"top_p": 0.7}, 2), ({"min_p": 0.1}, 3), ({"top_p": 1e-9}, 1)],
+    )
+    def test_truncation_keeps_the_most_probable(self, settings: Any, kept: int) -> None:
+        found = self.frequencies(Decoding(do_sample=True, **settings))
+        assert (found > 0).tolist() == [token < kept for token in range(5)]
+
+    def test_greedy_takes_the_largest_and_keeps_its_probability(self) -> None:
+        chooser = TokenChooser(Decoding(), [("pool", 0)])
+        assert chooser(torch.zeros((1, 1), dtype=torch.long), self.LOGITS).argmax() == 0
+        expected = float(self.LOGITS.log_softmax(-1)[0, 0])
+        assert float(chooser.log_probabilities[0]) == pytest.approx(expected)
+
+    def test_steps_are_independent(self) -> None:
+        rows = [("pool", draw) for draw in range(500)]
+        chooser = TokenChooser(Decoding(do_sample=True), rows)
+        scores = torch.zeros((500, 2))
+        steps = [chooser(torch.zeros((500, 1)), scores).argmax(-1).numpy() for _ in range(2)]
+        table = np.histogram2d(*steps, bins=2)[0]
+        assert stats.chi2_contingency(table).pvalue > 0.001
+
+
+class TestNoise:
+    def test_is_uniform(self) -> None:
+        numbers = [uniform("pool", draw, step) for draw in range(60) for step in range(60)]
+        assert stats.kstest(numbers, "uniform").pvalue > 0.001
+
+    def test_is_pinned(self) -> None:
+        """A change of these numbers changes every sampled result: raise the adapter's version."""
+        found = [uniform("pool", draw, step) for draw, step in [(0, 0), (0, 1), (1, 0)]]
+        assert found == pytest.approx(PINNED, abs=1e-15)
+
+    @given(st.text(), st.integers(0, 2**40), st.integers(0, 2**20))
+    @settings(max_examples=50)
+    def test_depends_on_its_arguments_alone(self, key: str, draw: int, step: int) -> None:
+        assert 0 <= uniform(key, draw, step) < 1
+        assert uniform(key, draw, step) == uniform(key, draw, step)
+        assert uniform(key, draw, step) != uniform(key, draw + 1, step)
+
+
+PINNED = [0.8283107429296879, 0.34918845240296836, 0.8929231356393535]
+
+
+@pytest.mark.parametrize(
+    ("text", "stop", "expected"),
+    [("abcabc", ("c",), "ab"), ("abc", ("x",), "abc"), ("abc", ("c", "b"), "a"), ("a", (), "a")],
+)
+def test_before_stop(text: str, stop: tuple[str, ...], expected: str) -> None:
+    assert before_stop(text, stop) == expected
