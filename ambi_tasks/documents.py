@@ -67,7 +67,13 @@ def select_documents(corpus: Corpus, metadata: Mapping[str, Any]) -> Selection:
             f"{corpus.title}: no utterance is left ({_tally(counts)}); "
             f"check the copy at {root} ({corpus.source})."
         )
-    _log.info("%s: %s; votes: %s.", corpus.title, _tally(counts), counts["votes"])
+    _log.info(
+        "%s: %s; %d votes counted, %d outside the classes.",
+        corpus.title,
+        _tally(counts),
+        counts["votes"]["counted"],
+        counts["votes"]["outside"],
+    )
     manifest_sha256 = _manifest_sha256(rows, corpus.label_rule)
     return Selection(datasets.Dataset.from_list(rows), counts, manifest_sha256)
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
+from lm_eval.utils import simple_parse_args_string
 from tqdm import tqdm
 
 from ambi_tasks.audio import Clip, clip_sha256
@@ -65,6 +66,23 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
             backend = self.backend_class(**settings)
         self.backend = backend
 
+    @classmethod
+    def create_from_arg_string(
+        cls, arg_string: str, additional_config: dict[str, Any] | None = None
+    ) -> "AudioLM":
+        """Make the model from `--model_args` as text."""
+        return cls.create_from_arg_obj(simple_parse_args_string(arg_string), additional_config)
+
+    @classmethod
+    def create_from_arg_obj(
+        cls, arg_dict: dict[str, Any], additional_config: dict[str, Any] | None = None
+    ) -> "AudioLM":
+        """Make the model; what `--model_args` say goes before the harness's own options."""
+        extra = {
+            name: value for name, value in (additional_config or {}).items() if value is not None
+        }
+        return cls(**(extra | arg_dict))
+
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """Draw answers.
 
@@ -88,8 +106,9 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         ]
         self._check_capabilities(orders)
         total = sum(len(order.indices) for order in orders)
+        draws = self.backend.draw(orders)  # loads the weights, with a bar of its own
         with tqdm(total=total, desc="Draws", unit="draw", disable=disable_tqdm) as bar:
-            for position, index, answer in self.backend.draw(orders):
+            for position, index, answer in draws:
                 pool = pools[keys[position]]
                 pool.draws[index] = _draw(answer, index, pool)
                 bar.update()

@@ -39,7 +39,9 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, st
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text ({error}); restore the original file.") from error
     except csv.Error as error:
-        raise UserError(f"{path}:{reader.line_num}: not CSV ({error}).") from error
+        raise UserError(
+            f"{path}:{reader.line_num + 1}: the row that starts here is not CSV ({error})."
+        ) from error
 
 
 def _check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:

@@ -146,11 +146,15 @@ class HuggingFaceBackend(Backend):
             ) from error
 
     def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
-        """Make draws, see `Backend.draw`."""
-        yield from self._engine.draw(orders)
-        if self._engine.truncated:
+        """Load the weights, then make draws, see `Backend.draw`."""
+        return self._draw(self._engine, orders)
+
+    @staticmethod
+    def _draw(engine: Engine, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
+        yield from engine.draw(orders)
+        if engine.truncated:
             _log.warning(
-                "alm_hf: %d clip(s) were cut to the model's window.", len(self._engine.truncated)
+                "alm_hf: %d clip(s) were cut to the model's window.", len(engine.truncated)
             )
 
     def log_likelihood(

@@ -1,5 +1,6 @@
 """Requests of the harness -> pools of draws, seen through a scripted backend."""
 
+import logging
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -199,3 +200,44 @@ def test_log_likelihood_goes_to_the_backend(scripted: ScriptedBackend, clip: Cli
         AudioLM(scripted).loglikelihood([asked], disable_tqdm=True)
     with pytest.raises(UserError, match="perplexity"):
         AudioLM(scripted).loglikelihood_rolling([asked])
+
+
+def test_model_args_go_before_the_options_of_the_command_line() -> None:
+    options = {"batch_size": 1, "device": "cpu", "max_batch_size": None}
+    model = model_class("alm_hf").create_from_arg_string("pretrained=x,batch_size=4", options)
+    assert model.backend._batch_size == 4
+    with pytest.raises(UserError, match="batch_size must be at least 1, not 0"):
+        model_class("alm_hf").create_from_arg_obj({"pretrained": "x"}, {"batch_size": 0})
+    with pytest.raises(UserError, match="batch_size must be a whole number for alm_hf, not 'auto'"):
+        model_class("alm_hf").create_from_arg_obj({"pretrained": "x"}, {"batch_size": "auto"})
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dtype": "int8"}, "dtype is one of auto, float32"),
+        ({"long_audio": "cut"}, "long_audio is one of refuse, truncate"),
+    ],
+)
+def test_bad_model_args_end_in_a_sentence(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        model_class("alm_hf")(pretrained="x", **settings)
+
+
+def test_a_model_that_is_not_there_is_one_sentence(tmp_path: Path, clip: Clip) -> None:
+    model = model_class("alm_hf")(pretrained=str(tmp_path), device="cpu")
+    with pytest.raises(UserError, match=r"alm_hf cannot load .*pretrained=demo"):
+        model.generate_until([request(clip, GREEDY)])
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    model = model_class("alm_hf")(pretrained=str(tmp_path), device="cpu")
+    with pytest.raises(UserError, match="no family for model_type 'bert'; there are: qwen2_audio"):
+        model.generate_until([request(clip, GREEDY)])
+
+
+def test_naming_no_model_says_which_would_be_loaded(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+    with caplog.at_level("WARNING", logger="lm_eval"):
+        model_class("alm_hf")(device="cpu")
+    assert "Qwen/Qwen2-Audio-7B-Instruct would be loaded at the first request" in caplog.text

@@ -1,0 +1,77 @@
+"""How corpora are found: by name, and on the user's disk."""
+
+import pytest
+
+from ambi_tasks.corpora import get_corpus
+from ambi_tasks.corpora.corpus import all_corpora
+from ambi_tasks.errors import UserError
+
+
+def test_every_corpus_goes_by_its_own_name():
+    assert {"crema_d", "demo", "iemocap"} <= set(all_corpora())
+    assert all(get_corpus(name).name == name for name in all_corpora())
+
+
+def test_default_rules():
+    four = ("neutral", "happy", "angry", "sad")
+    six = ("anger", "disgust", "fear", "happy", "neutral", "sad")
+    rules = {name: corpus.label_rule for name, corpus in all_corpora().items()}
+    assert rules["iemocap"].classes == rules["demo"].classes == four
+    assert rules["crema_d"].classes == six
+    for name in ("iemocap", "demo", "crema_d"):
+        rule = rules[name]
+        policies = (rule.merge, rule.multi_tick, rule.out_of_set, rule.min_votes)
+        assert policies == ({}, "split", "drop_vote", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("cremad", "There is no corpus 'cremad'; did you mean 'crema_d'?"),
+        ("IEMOCAP", "There is no corpus 'IEMOCAP'; there are: "),
+    ],
+)
+def test_unknown_names(name, message):
+    with pytest.raises(UserError) as refusal:
+        get_corpus(name)
+    assert str(refusal.value).startswith(message)
+
+
+def test_metadata_goes_before_the_environment(tmp_path, monkeypatch):
+    corpus = get_corpus("crema_d")
+    (tmp_path / "named").mkdir()
+    (tmp_path / "environment").mkdir()
+    monkeypatch.setenv("CREMA_D_ROOT", str(tmp_path / "environment"))
+    assert corpus.root({}) == tmp_path / "environment"
+    assert corpus.root({"crema_d_root": str(tmp_path / "named")}) == tmp_path / "named"
+    assert corpus.root({"iemocap_root": str(tmp_path / "named")}) == tmp_path / "environment"
+
+
+def test_home_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert get_corpus("iemocap").root({"iemocap_root": "~"}) == tmp_path
+
+
+def test_a_corpus_that_is_not_named(monkeypatch):
+    monkeypatch.delenv("CREMA_D_ROOT", raising=False)
+    with pytest.raises(UserError) as refusal:
+        get_corpus("crema_d").root({})
+    assert str(refusal.value) == (
+        'CREMA-D was not found: set CREMA_D_ROOT (or --metadata \'{"crema_d_root": "..."}\') to '
+        "the folder of your copy; clone github.com/CheyneyComputerScience/CREMA-D with Git LFS."
+    )
+
+
+def test_a_root_that_is_no_folder(tmp_path):
+    absent = tmp_path / "absent"
+    with pytest.raises(
+        UserError, match=rf"{absent} \(CREMA_D_ROOT or crema_d_root\) is not a folder"
+    ):
+        get_corpus("crema_d").root({"crema_d_root": str(absent)})
+
+
+def test_the_bundled_corpus_needs_no_name(tmp_path, monkeypatch):
+    monkeypatch.delenv("DEMO_ROOT", raising=False)
+    corpus = get_corpus("demo")
+    assert corpus.root({}) == corpus.bundled_root
+    assert corpus.root({"demo_root": str(tmp_path)}) == tmp_path
