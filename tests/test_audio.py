@@ -1,5 +1,6 @@
 """Clips: what is decoded, how it sounds afterwards, and what is said about files that are none."""
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -131,7 +132,15 @@ def test_faults_that_show_before_decoding(tone, tmp_path, change, fault):
     assert str(refusal.value) == f"{clip}: {audio_fault(clip)}."
 
 
-@pytest.mark.parametrize("change", [piped, lambda wav: wav[:-1], lambda wav: wav + b"LIST\0\0\0\0"])
+def announcing_a_lost_chunk(wav):
+    return wav[:4] + struct.pack("<I", len(wav) + 200) + wav[8:]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [piped, announcing_a_lost_chunk, lambda wav: wav[:-1], lambda wav: wav + b"LIST\0\0\0\0"],
+    ids=["piped", "lost_chunk", "odd_byte", "trailing_chunk"],
+)
 def test_harmless_differences_from_the_header(tone, tmp_path, change):
     path = tmp_path / "odd.wav"
     path.write_bytes(change(Path(tone).read_bytes()))
@@ -217,6 +226,7 @@ def test_hash_is_of_the_sound_and_not_of_the_path(tone, tmp_path):
     copy = tmp_path / "elsewhere" / "copy.wav"
     copy.parent.mkdir()
     shutil.copy(tone, copy)
+    assert clip_sha256(Clip(str(copy))) == hashlib.sha256(copy.read_bytes()).hexdigest()
     assert clip_sha256(Clip(str(copy))) == clip_sha256(Clip(tone))
     assert clip_sha256(Clip(str(copy), 0.5)) == clip_sha256(Clip(tone, 0.5))
     other = write_tone(tmp_path / "other.wav", seconds=1.0, frequency=441)

@@ -219,10 +219,11 @@ def test_entropy_by_hand():
 
 
 def test_strata_by_hand():
-    # The terciles of 1..6 are 2 2/3 and 4 1/3; the zeros do not move them.
-    assert strata([6, 0, 1, 2, 3, 0, 4, 5]) == [
-        "high", "unanimous", "low", "low", "medium", "unanimous", "medium", "high",
-    ]  # fmt: skip
+    # The terciles of 1..9 are 3 2/3 and 6 1/3; the zeros do not move them.
+    names = strata([9, 0, 1, 2, 3, 0, 4, 5, 6, 7, 8])
+    assert names == (
+        ["high", "unanimous"] + 3 * ["low"] + ["unanimous"] + 3 * ["medium"] + 2 * ["high"]
+    )
 
 
 def test_strata_without_ambiguity():

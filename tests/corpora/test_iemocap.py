@@ -108,7 +108,7 @@ def test_every_label_of_the_corpus(tmp_path, label, word):
     ("old", "new"),
     [
         (b"\n", b"\r\n"),
-        (b"(flat;", b"(flat \xe9\x92\xa0;"),  # bytes of other encodings
+        (b"(flat;", b"(flat \xe9 \x92;"),  # bytes of other encodings
         (b"()", b"(a comment with\ta tab)"),
         (b"C-E2:\tNeutral;\t()", b"C-E2:\tNeutral;"),
         (b"C-E2:\tNeutral;\t()", b" C-E2:\tneutral ;\t()"),
