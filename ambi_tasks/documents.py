@@ -6,7 +6,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import datasets
@@ -28,16 +27,20 @@ class Selection:
 
     Attributes:
         documents: One row per utterance kept: `id`, `audio` (path, start, end), `speaker`,
-            `labels`, `soft_label` and `votes` (in the order of `labels`), `annotators` whose vote
-            counts, `annotators_outside` whose vote lies outside the classes, `entropy` (bits) and
-            `stratum`. No sample of audio is in it.
+            `attributes` if any, `labels`, `soft_label` and `votes` (in the order of `labels`),
+            `annotators` whose vote counts, `annotators_outside` whose vote lies outside the
+            classes, `entropy` (bits) and `stratum`. No sample of audio is in it.
         counts: Utterances `read`, `kept` and `dropped` by reason; of the kept ones, the `votes`
             that are `counted` and those `outside` the classes.
+        label_rule: The rule that made the soft labels.
+        options: What was chosen of the corpus.
         manifest_sha256: Hash over utterance ids, votes and label rule: equal hashes, equal truth.
     """
 
     documents: datasets.Dataset
     counts: dict[str, Any]
+    label_rule: LabelRule
+    options: dict[str, str]
     manifest_sha256: str
 
 
@@ -46,8 +49,8 @@ def select_documents(corpus: Corpus, metadata: Mapping[str, Any]) -> Selection:
 
     Args:
         corpus: What to read.
-        metadata: The run's `--metadata`: `<name>_root`, and `missing_audio` (`refuse`, the default,
-            or `skip`).
+        metadata: The run's `--metadata`: `<name>_root`, `label_rule`, the corpus's own options, and
+            `missing_audio` (`refuse`, the default, or `skip`).
 
     Raises:
         UserError: The corpus is absent or malformed, nothing is left, or audio is missing and was
@@ -56,8 +59,9 @@ def select_documents(corpus: Corpus, metadata: Mapping[str, Any]) -> Selection:
     policy = metadata.get(_MISSING_AUDIO, "refuse")
     if policy not in ("refuse", "skip"):
         raise UserError(f"--metadata {_MISSING_AUDIO} is 'refuse' or 'skip', not '{policy}'.")
+    rule, options = corpus.chosen_rule(metadata), corpus.chosen_options(metadata)
     root = corpus.root(metadata)
-    labelled, dropped = _labelled_rows(corpus, root)
+    labelled, dropped = _labelled_rows(corpus.read(root, **options), rule)
     rows = _with_audio(labelled, corpus, skip=policy == "skip")
     if absent := len(labelled) - len(rows):
         dropped[_MISSING_AUDIO] = absent
@@ -74,19 +78,21 @@ def select_documents(corpus: Corpus, metadata: Mapping[str, Any]) -> Selection:
         counts["votes"]["counted"],
         counts["votes"]["outside"],
     )
-    manifest_sha256 = _manifest_sha256(rows, corpus.label_rule)
-    return Selection(datasets.Dataset.from_list(rows), counts, manifest_sha256)
+    documents = datasets.Dataset.from_list(rows)
+    return Selection(documents, counts, rule, options, _manifest_sha256(rows, rule))
 
 
-def _labelled_rows(corpus: Corpus, root: Path) -> tuple[list[dict[str, Any]], Counter[str]]:
+def _labelled_rows(
+    utterances: Iterable[Utterance], rule: LabelRule
+) -> tuple[list[dict[str, Any]], Counter[str]]:
     """The rows of the utterances that have a soft label, and the reasons of those that have none.
 
     The strata are those of the whole corpus, so that they do not depend on which audio is there.
     """
     dropped: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
-    for utterance in corpus.read(root):
-        row = _document(utterance, corpus.label_rule)
+    for utterance in utterances:
+        row = _document(utterance, rule)
         if isinstance(row, DropReason):
             dropped[row.value] += 1
         else:
@@ -104,6 +110,7 @@ def _document(utterance: Utterance, rule: LabelRule) -> dict[str, Any] | DropRea
         "id": utterance.id,
         "audio": asdict(utterance.clip),
         "speaker": utterance.speaker,
+        **({"attributes": dict(utterance.attributes)} if utterance.attributes else {}),
         "labels": list(rule.classes),
         "soft_label": list(label.distribution),
         "votes": list(label.masses),

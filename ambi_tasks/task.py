@@ -13,6 +13,7 @@ that makes a task of it. This is the whole way of one utterance:
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import datasets
@@ -197,21 +198,15 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
 
     def dump_config(self) -> dict[str, Any]:
         """The settings, with everything that must agree for two results to be compared."""
-        rule = self._corpus.label_rule
         settings: dict[str, Any] = super().dump_config()
         return settings | {
             "corpus": {
                 "name": self._corpus.name,
                 "licence": self._corpus.licence,
+                "options": self._selection.options,
                 "utterances": self._selection.counts,
                 "manifest_sha256": self._selection.manifest_sha256,
-                "label_rule": {
-                    "classes": list(rule.classes),
-                    "merge": rule.merge,
-                    "multi_tick": rule.multi_tick,
-                    "out_of_set": rule.out_of_set,
-                    "min_votes": rule.min_votes,
-                },
+                "label_rule": asdict(self._selection.label_rule),
             },
             "strategy": self._strategy,
             "prompt": {

@@ -192,7 +192,7 @@ def test_the_results_record_what_must_agree(run: Run) -> None:
     config = results["configs"]["ambi_demo_sc"]
     counts = config["corpus"]["utterances"]
     assert (counts["read"], counts["kept"], counts["dropped"]) == (3, 3, {})
-    assert config["corpus"]["label_rule"]["classes"] == LABELS
+    assert list(config["corpus"]["label_rule"]["classes"]) == LABELS
     assert len(config["corpus"]["manifest_sha256"]) == 64
     assert config["strategy"] == "sc"
     assert config["prompt"]["id"] == "direct"

@@ -5,14 +5,17 @@ import importlib
 import os
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from ambi_tasks.audio import Clip
 from ambi_tasks.errors import UserError
 from ambi_tasks.labels import LabelRule, Vote
+
+ENTRY_POINT_GROUP = "ambi_tasks.corpora"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +26,15 @@ class Utterance:
         id: The corpus's own name of it.
         clip: Its sound.
         votes: One entry per annotator, without the speaker's report on themself.
-        speaker: Who speaks; draws of one speaker are not independent.
+        speaker: Who speaks; utterances of one speaker are not independent.
+        attributes: What else the corpus says and a breakdown may want, the same names throughout.
     """
 
     id: str
     clip: Clip
     votes: tuple[Vote, ...]
     speaker: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,11 @@ class Corpus:
         source: One clause: where to get it.
         licence: Its licence, in a few words.
         label_rule: The default rule from votes to classes.
-        read: Yields the utterances under a root folder; raises UserError with file and line.
+        read: Yields the utterances under a root folder, with the options as keyword arguments;
+            raises UserError with file and line.
+        options: What the user may choose by `--metadata` (part, modality, table, ...): the values
+            of each option, the default first.
+        presets: Named label rules beside the default one, each of a publication.
         bundled_root: Where the corpus lies if it comes with the package, else None.
     """
 
@@ -51,7 +60,9 @@ class Corpus:
     source: str
     licence: str
     label_rule: LabelRule
-    read: Callable[[Path], Iterator[Utterance]]
+    read: Callable[..., Iterator[Utterance]]
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    presets: Mapping[str, LabelRule] = field(default_factory=dict)
     bundled_root: Path | None = None
 
     @property
@@ -85,16 +96,63 @@ class Corpus:
             )
         return root
 
+    def chosen_options(self, metadata: Mapping[str, Any]) -> dict[str, str]:
+        """The options as the run's `--metadata` choose them.
+
+        Raises:
+            UserError: A value is none of the option's.
+        """
+        chosen = {name: str(metadata.get(name, values[0])) for name, values in self.options.items()}
+        for name, value in chosen.items():
+            if value not in self.options[name]:
+                known = ", ".join(self.options[name])
+                raise UserError(
+                    f"--metadata {name} for {self.title} is one of {known}; not '{value}'."
+                )
+        return chosen
+
+    def chosen_rule(self, metadata: Mapping[str, Any]) -> LabelRule:
+        """The label rule as the run's `--metadata` choose it.
+
+        Args:
+            metadata: Its `label_rule` is the name of a preset, or a mapping of the rule's fields
+                that differ; a `preset` among them says from which.
+
+        Raises:
+            UserError: There is no such preset or field, or the fields contradict each other.
+        """
+        asked = metadata.get("label_rule", "default")
+        changes = dict(asked) if isinstance(asked, Mapping) else {"preset": asked}
+        rules = {"default": self.label_rule, **self.presets}
+        preset = str(changes.pop("preset", "default"))
+        if preset not in rules:
+            raise UserError(
+                f"There is no label_rule '{preset}' for {self.title}; there are: {', '.join(rules)}."
+            )
+        known = [one.name for one in fields(LabelRule)]
+        if strangers := sorted(set(changes) - set(known)):
+            raise UserError(
+                f"A label_rule has no field '{strangers[0]}'; it has: {', '.join(known)}."
+            )
+        if "classes" in changes:
+            changes["classes"] = tuple(changes["classes"])
+        return LabelRule(**(asdict(rules[preset]) | changes))
+
 
 @cache
 def all_corpora() -> dict[str, Corpus]:
-    """Every corpus by name: each module of this package that holds a `CORPUS`."""
+    """Every corpus by name.
+
+    They are the modules of this package that hold a `CORPUS`, and the entry points of the group
+    `ambi_tasks.corpora` of other packages.
+    """
     package = importlib.import_module("ambi_tasks.corpora")
     modules = [
         importlib.import_module(f"{package.__name__}.{module.name}")
         for module in pkgutil.iter_modules(package.__path__)
     ]
     found = [module.CORPUS for module in modules if hasattr(module, "CORPUS")]
+    found += [point.load() for point in entry_points(group=ENTRY_POINT_GROUP)]
     return {corpus.name: corpus for corpus in found}
 
 

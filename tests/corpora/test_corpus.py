@@ -1,10 +1,14 @@
 """How corpora are found: by name, and on the user's disk."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from ambi_tasks.corpora import get_corpus
+from ambi_tasks.corpora import Corpus, get_corpus
+from ambi_tasks.corpora import corpus as corpus_module
 from ambi_tasks.corpora.corpus import all_corpora
 from ambi_tasks.errors import UserError
+from ambi_tasks.labels import LabelRule
 
 
 def test_every_corpus_goes_by_its_own_name():
@@ -75,3 +79,56 @@ def test_the_bundled_corpus_needs_no_name(tmp_path, monkeypatch):
     corpus = get_corpus("demo")
     assert corpus.root({}) == corpus.bundled_root
     assert corpus.root({"demo_root": str(tmp_path)}) == tmp_path
+
+
+def mine():
+    """A corpus with options and presets that reads nothing."""
+    return Corpus(
+        name="mine",
+        title="Mine",
+        source="here",
+        licence="none",
+        label_rule=LabelRule(("yes", "no")),
+        read=lambda _: iter(()),
+        options={"part": ("test", "train")},
+        presets={"strict": LabelRule(("yes", "no"), out_of_set="drop_utterance")},
+    )
+
+
+def test_options_default_to_the_first_value():
+    assert mine().chosen_options({}) == {"part": "test"}
+    assert mine().chosen_options({"part": "train", "other": 1}) == {"part": "train"}
+    with pytest.raises(UserError, match="metadata part for Mine is one of test, train; not 'dev'"):
+        mine().chosen_options({"part": "dev"})
+
+
+def test_label_rules_by_name_and_by_field():
+    corpus = mine()
+    assert corpus.chosen_rule({}) == corpus.label_rule
+    assert corpus.chosen_rule({"label_rule": "strict"}) == corpus.presets["strict"]
+    changed = corpus.chosen_rule({"label_rule": {"preset": "strict", "min_votes": 3}})
+    assert (changed.min_votes, changed.out_of_set) == (3, "drop_utterance")
+    assert corpus.chosen_rule({"label_rule": {"classes": ["no", "yes"]}}).classes == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("lenient", "no label_rule 'lenient' for Mine; there are: default, strict"),
+        ({"min_vote": 2}, "no field 'min_vote'; it has: classes, merge"),
+        ({"multi_tick": "all"}, "multi_tick is one of split, sum, first"),
+    ],
+)
+def test_a_wrong_label_rule_is_a_sentence(asked, message):
+    with pytest.raises(UserError, match=message):
+        mine().chosen_rule({"label_rule": asked})
+
+
+def test_a_corpus_of_another_package_is_found_by_its_entry_point(monkeypatch):
+    point = SimpleNamespace(load=mine)
+    monkeypatch.setattr(corpus_module, "entry_points", lambda **_: [point])
+    corpus_module.all_corpora.cache_clear()
+    try:
+        assert get_corpus("mine").title == "Mine"
+    finally:
+        corpus_module.all_corpora.cache_clear()
