@@ -115,8 +115,8 @@ class Corpus:
         """The label rule as the run's `--metadata` choose it.
 
         Args:
-            metadata: Its `label_rule` is the name of a preset, or a mapping of the rule's fields
-                that differ; a `preset` among them says from which.
+            metadata: Its `label_rule` is the name of a preset, or a mapping of the fields that
+                differ; a `preset` among them says from which.
 
         Raises:
             UserError: There is no such preset or field, or the fields contradict each other.
@@ -127,7 +127,8 @@ class Corpus:
         preset = str(changes.pop("preset", "default"))
         if preset not in rules:
             raise UserError(
-                f"There is no label_rule '{preset}' for {self.title}; there are: {', '.join(rules)}."
+                f"There is no label_rule '{preset}' for {self.title}; "
+                f"there are: {', '.join(rules)}."
             )
         known = [one.name for one in fields(LabelRule)]
         if strangers := sorted(set(changes) - set(known)):
