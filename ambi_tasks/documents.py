@@ -1,19 +1,18 @@
 """Utterances and a label rule -> the documents of a task, with every utterance accounted for."""
 
-import hashlib
-import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import datasets
 
 from ambi_tasks.audio import Clip, audio_fault
-from ambi_tasks.corpora import Corpus, Utterance
+from ambi_tasks.corpora import Corpus
 from ambi_tasks.errors import UserError
-from ambi_tasks.labels import DropReason, LabelRule, entropy_bits, soft_label, strata
+from ambi_tasks.label_index import LabelIndex, label_index, manifest_sha256
+from ambi_tasks.labels import LabelRule
 
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
 
@@ -61,12 +60,10 @@ def select_documents(corpus: Corpus, metadata: Mapping[str, Any]) -> Selection:
         raise UserError(f"--metadata {_MISSING_AUDIO} is 'refuse' or 'skip', not '{policy}'.")
     rule, options = corpus.chosen_rule(metadata), corpus.chosen_options(metadata)
     root = corpus.root(metadata)
-    labelled, dropped = _labelled_rows(corpus.read(root, **options), rule)
-    rows = _with_audio(labelled, corpus, skip=policy == "skip")
-    if absent := len(labelled) - len(rows):
-        dropped[_MISSING_AUDIO] = absent
-    counts = _counts(rows, dropped)
-    if not rows:
+    index = label_index(corpus, root, options, rule)
+    rows = _with_audio(index.rows, corpus, skip=policy == "skip")
+    counts = _counts(index, rows)
+    if not len(rows):
         raise UserError(
             f"{corpus.title}: no utterance is left ({_tally(counts)}); "
             f"check the copy at {root} ({corpus.source})."
@@ -78,61 +75,24 @@ def select_documents(corpus: Corpus, metadata: Mapping[str, Any]) -> Selection:
         counts["votes"]["counted"],
         counts["votes"]["outside"],
     )
-    documents = datasets.Dataset.from_list(rows)
-    return Selection(documents, counts, rule, options, _manifest_sha256(rows, rule))
+    whole = len(rows) == len(index.rows)
+    manifest = index.manifest_sha256 if whole else manifest_sha256(rows, rule)
+    return Selection(rows, counts, rule, options, manifest)
 
 
-def _labelled_rows(
-    utterances: Iterable[Utterance], rule: LabelRule
-) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """The rows of the utterances that have a soft label, and the reasons of those that have none.
-
-    The strata are those of the whole corpus, so that they do not depend on which audio is there.
-    """
-    dropped: Counter[str] = Counter()
-    rows: list[dict[str, Any]] = []
-    for utterance in utterances:
-        row = _document(utterance, rule)
-        if isinstance(row, DropReason):
-            dropped[row.value] += 1
-        else:
-            rows.append(row)
-    for row, stratum in zip(rows, strata([row["entropy"] for row in rows]), strict=True):
-        row["stratum"] = stratum
-    return rows, dropped
-
-
-def _document(utterance: Utterance, rule: LabelRule) -> dict[str, Any] | DropReason:
-    label = soft_label(utterance.votes, rule)
-    if isinstance(label, DropReason):
-        return label
-    return {
-        "id": utterance.id,
-        "audio": asdict(utterance.clip),
-        "speaker": utterance.speaker,
-        **({"attributes": dict(utterance.attributes)} if utterance.attributes else {}),
-        "labels": list(rule.classes),
-        "soft_label": list(label.distribution),
-        "votes": list(label.masses),
-        "annotators": label.annotators,
-        "annotators_outside": sum(bool(vote.labels) for vote in utterance.votes) - label.annotators,
-        "entropy": entropy_bits(label.distribution),
-    }
-
-
-def _with_audio(rows: list[dict[str, Any]], corpus: Corpus, *, skip: bool) -> list[dict[str, Any]]:
+def _with_audio(rows: datasets.Dataset, corpus: Corpus, *, skip: bool) -> datasets.Dataset:
     """Keep the rows whose file may hold audio, or refuse with one summary."""
-    faults = {}
-    for row in rows:
-        if fault := audio_fault(Clip.from_mapping(row["audio"])):
-            faults[row["id"]] = fault
-    if not faults:
+    references = rows["audio"] if len(rows) else []
+    faults = [audio_fault(Clip.from_mapping(reference)) for reference in references]
+    present = [number for number, fault in enumerate(faults) if fault is None]
+    if len(present) == len(rows):
         return rows
-    kinds = "; ".join(f"{n} x {fault}" for fault, n in Counter(faults.values()).most_common())
-    examples = ", ".join(list(faults)[:_EXAMPLES_SHOWN])
+    kinds = Counter(fault for fault in faults if fault)
+    absent = [number for number, fault in enumerate(faults) if fault]
     summary = (
-        f"{corpus.title}: {len(faults)} of {len(rows)} utterances have no audio "
-        f"({kinds}; for example {examples})"
+        f"{corpus.title}: {len(absent)} of {len(rows)} utterances have no audio "
+        f"({'; '.join(f'{n} x {fault}' for fault, n in kinds.most_common())}; "
+        f"for example {', '.join(rows[absent[:_EXAMPLES_SHOWN]]['id'])})"
     )
     if not skip:
         raise UserError(
@@ -140,23 +100,20 @@ def _with_audio(rows: list[dict[str, Any]], corpus: Corpus, *, skip: bool) -> li
             f'audio with --metadata \'{{"{_MISSING_AUDIO}": "skip"}}\'.'
         )
     _log.warning("%s; they are skipped.", summary)
-    return [row for row in rows if row["id"] not in faults]
+    return rows.select(present)
 
 
-def _manifest_sha256(rows: Iterable[Mapping[str, Any]], rule: LabelRule) -> str:
-    votes = sorted((row["id"], row["votes"]) for row in rows)
-    content = json.dumps({"votes": votes, "rule": asdict(rule)}, sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _counts(rows: Sequence[Mapping[str, Any]], dropped: Mapping[str, int]) -> dict[str, Any]:
+def _counts(index: LabelIndex, rows: datasets.Dataset) -> dict[str, Any]:
+    dropped = dict(index.dropped)
+    if absent := len(index.rows) - len(rows):
+        dropped[_MISSING_AUDIO] = absent
     return {
         "read": len(rows) + sum(dropped.values()),
         "kept": len(rows),
-        "dropped": dict(dropped),
+        "dropped": dropped,
         "votes": {
-            "counted": sum(row["annotators"] for row in rows),
-            "outside": sum(row["annotators_outside"] for row in rows),
+            "counted": sum(rows["annotators"]) if len(rows) else 0,
+            "outside": sum(rows["annotators_outside"]) if len(rows) else 0,
         },
     }
 

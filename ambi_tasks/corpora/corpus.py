@@ -52,6 +52,8 @@ class Corpus:
         options: What the user may choose by `--metadata` (part, modality, table, ...): the values
             of each option, the default first.
         presets: Named label rules beside the default one, each of a publication.
+        label_files: The files under a root that `read` reads; where their sizes and times are as
+            before, an index that was built from them is used again. None for no index.
         bundled_root: Where the corpus lies if it comes with the package, else None.
     """
 
@@ -63,6 +65,7 @@ class Corpus:
     read: Callable[..., Iterator[Utterance]]
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     presets: Mapping[str, LabelRule] = field(default_factory=dict)
+    label_files: Callable[[Path], list[Path]] | None = None
     bundled_root: Path | None = None
 
     @property
