@@ -69,7 +69,7 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
             UserError: The corpus is not there, or a setting is wrong.
         """
         self._metadata: dict[str, Any] = dict(config.get("metadata") or {})
-        self._corpus = get_corpus(config["corpus"])
+        self._corpus = get_corpus(config["corpus"], self._metadata)
         self._strategy: str = config["strategy"]
         self._prompt = load_prompt(config["prompt"])
         self._system_instruction: str | None = None

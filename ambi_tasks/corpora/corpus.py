@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ambi_tasks.audio import Clip
@@ -54,6 +55,10 @@ class Corpus:
         presets: Named label rules beside the default one, each of a publication.
         label_files: The files under a root that `read` reads; where their sizes and times are as
             before, an index that was built from them is used again. None for no index.
+        expected_utterances: How many a complete copy holds by the default options, None where that
+            depends on the release.
+        known_faults: Faults of the release itself, in every copy: a kind of
+            `ambi_tasks.corpus_check` -> the utterances of each case.
         bundled_root: Where the corpus lies if it comes with the package, else None.
     """
 
@@ -66,6 +71,8 @@ class Corpus:
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     presets: Mapping[str, LabelRule] = field(default_factory=dict)
     label_files: Callable[[Path], list[Path]] | None = None
+    expected_utterances: int | None = None
+    known_faults: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     bundled_root: Path | None = None
 
     @property
@@ -144,28 +151,40 @@ class Corpus:
 
 
 @cache
+def _modules() -> tuple[ModuleType, ...]:
+    package = importlib.import_module("ambi_tasks.corpora")
+    return tuple(
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
+    )
+
+
+@cache
 def all_corpora() -> dict[str, Corpus]:
     """Every corpus by name.
 
     They are the modules of this package that hold a `CORPUS`, and the entry points of the group
     `ambi_tasks.corpora` of other packages.
     """
-    package = importlib.import_module("ambi_tasks.corpora")
-    modules = [
-        importlib.import_module(f"{package.__name__}.{module.name}")
-        for module in pkgutil.iter_modules(package.__path__)
-    ]
-    found = [module.CORPUS for module in modules if hasattr(module, "CORPUS")]
+    found = [module.CORPUS for module in _modules() if hasattr(module, "CORPUS")]
     found += [point.load() for point in entry_points(group=ENTRY_POINT_GROUP)]
     return {corpus.name: corpus for corpus in found}
 
 
-def get_corpus(name: str) -> Corpus:
+def get_corpus(name: str, metadata: Mapping[str, Any] | None = None) -> Corpus:
     """Look a corpus up.
+
+    Args:
+        name: Its name; or that of a module whose function `corpus_for` makes one of the metadata.
+        metadata: The run's `--metadata`.
 
     Raises:
         UserError: There is none of that name.
     """
+    for module in _modules():
+        if module.__name__.endswith(f".{name}") and hasattr(module, "corpus_for"):
+            made: Corpus = module.corpus_for(metadata or {})
+            return made
     corpora = all_corpora()
     if name not in corpora:
         near = difflib.get_close_matches(name, corpora, n=1)

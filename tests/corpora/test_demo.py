@@ -31,12 +31,12 @@ def test_reads_votes_speakers_and_clips(root):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("r2,sad", "r2,bored", ":3: unknown emotion 'bored'; there are neutral, happy, angry, sad"),
+        ("r2,sad", "r2,bored", ": a_1: unknown emotion 'bored'; there are neutral, happy, angry, sad"),
         ("r2,sad", "r1,sad", ":3: a second vote of r1 for a_1"),
         ("a,r2,sad", "c,r2,sad", ":3: the speaker of a_1 was 'a' and is now 'c'"),
         ("a_1.wav,a,r2", "a_2.wav,a,r2", ":3: the path of a_1 was 'audio/a_1.wav' and is now"),
         ("r3,happy", "r3,", ":4: no value for emotion"),
-        ("emotion", "label", r":1: the header lacks the column\(s\) emotion"),
+        ("utterance", "name", r":1: the header lacks the column\(s\) utterance"),
     ],
 )
 def test_broken_tables(root, old, new, message):
