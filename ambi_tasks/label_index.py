@@ -24,6 +24,7 @@ import pyarrow as pa
 from datasets.arrow_writer import ArrowWriter
 from tqdm import tqdm
 
+import ambi_tasks.corpora
 import ambi_tasks.labels
 from ambi_tasks.corpora import Corpus, Utterance
 from ambi_tasks.labels import DropReason, LabelRule, entropy_bits, soft_label, strata
@@ -98,17 +99,16 @@ def _identity(corpus: Corpus, root: Path, options: Mapping[str, str], rule: Labe
         for path in sorted(corpus.label_files(root))
         if path.is_file()
     ]
-    code = [
-        inspect.getsourcefile(inspect.unwrap(corpus.read)),
-        ambi_tasks.labels.__file__,
-        __file__,
-    ]
+    reader = inspect.getsourcefile(inspect.unwrap(corpus.read))
+    ours = sorted(Path(ambi_tasks.corpora.__file__).parent.glob("*.py"))
+    code = [*ours, ambi_tasks.labels.__file__, __file__, *([reader] if reader else [])]
     content = {
+        "folders": sorted(path.name for path in root.iterdir()),  # the audio's, for one
         "files": files,
         "options": dict(options),
         "rule": asdict(rule),
         "version": ambi_tasks.__version__,
-        "code": [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in code if file],
+        "code": [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in code],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 

@@ -36,29 +36,40 @@ _LABELS = {
     "disgust": "disgust",
     "other": "other",
 }
+_PATTERN = "Session{}/dialog/EmoEvaluation/*.txt"
+_ALL = "all"
+_FOLDS = ("1", "2", "3", "4", "5")  # a fold is a session: two speakers that no other session has
+
+# Wu et al., "Distribution-based emotion recognition in conversation", SLT 2022, as in their code
+# (github.com/W-Wu/ERC-SLT22, data_prep_process_label.py): the labels of all observers are summed
+# into five classes, excitement counts as happiness, the rest as other; no utterance is dropped.
+# Their parser splits lines at white space, so that words of comments count as other; that is no
+# part of the rule.
+_ERC_SLT22 = LabelRule(
+    classes=("neutral", "happy", "sad", "angry", "other"),
+    merge={"excited": "happy"},
+    multi_tick="sum",
+    out_of_set="other_class",
+)
 
 
-def read(root: Path) -> Iterator[Utterance]:
+def read(root: Path, *, fold: str = _ALL) -> Iterator[Utterance]:
     """Read the observers' categorical votes of every dialogue.
 
     Args:
         root: `IEMOCAP_full_release`, or the folder that holds it.
+        fold: `all` sessions, or the one of `1` to `5`.
 
     Raises:
         UserError: There is no annotation file, a line of one does not parse, or a turn occurs
             twice.
     """
-    release = root / "IEMOCAP_full_release"
-    release = release if release.is_dir() else root
-    files = sorted(
-        path
-        for path in release.glob("Session[1-5]/dialog/EmoEvaluation/*.txt")
-        if not path.name.startswith(".")  # `._*` are left by macOS archives
-    )
+    pattern = _PATTERN.format("[1-5]" if fold == _ALL else fold)
+    files = _annotation_files(root, pattern)
     if not files:
         raise UserError(
-            f"{root}: no file Session*/dialog/EmoEvaluation/*.txt is there; "
-            f"IEMOCAP_ROOT must name the folder IEMOCAP_full_release."
+            f"{root}: no file {pattern} is there; "
+            "IEMOCAP_ROOT must name the folder IEMOCAP_full_release."
         )
     seen: dict[str, str] = {}
     for path in files:
@@ -76,6 +87,15 @@ def read(root: Path) -> Iterator[Utterance]:
                 votes=tuple(votes),
                 speaker=parts["session"] + parts["sex"],
             )
+
+
+def _annotation_files(root: Path, pattern: str = _PATTERN.format("[1-5]")) -> list[Path]:
+    release = root / "IEMOCAP_full_release"
+    return sorted(
+        path
+        for path in (release if release.is_dir() else root).glob(pattern)
+        if not path.name.startswith(".")  # `._*` are left by macOS archives
+    )
 
 
 def _dialogue(path: Path) -> Iterator[tuple[str, str, list[Vote]]]:
@@ -124,4 +144,8 @@ CORPUS = Corpus(
     licence="USC licence, no redistribution",
     label_rule=LabelRule(classes=("neutral", "happy", "angry", "sad")),
     read=read,
+    expected_utterances=10_039,
+    options={"fold": (_ALL, *_FOLDS)},
+    presets={"erc_slt22": _ERC_SLT22},
+    label_files=_annotation_files,
 )

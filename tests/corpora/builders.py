@@ -1,5 +1,7 @@
 """Writes look-alikes of the corpora: the exact formats, invented votes, tiny tones for speech."""
 
+import csv
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +72,41 @@ def write_crema_d(
     return root
 
 
+def write_crema_d_responses(root: Path, rows: Iterable[Sequence[str]]) -> Path:
+    """`finishedResponses.csv`, each row `(key, rater, session, queryType, clip, letter)`.
+
+    A clip's number follows from its first appearance.
+    """
+    numbers: dict[str, int] = {}
+    lines = [
+        (
+            '"","localid","pos","ans","ttr","queryType","numTries","clipNum","questNum","subType",'
+            '"clipName","sessionNums","respEmo","respLevel","dispEmo","dispVal","dispLevel"'
+        )
+    ]
+    for question, (key, rater, session, query, clip, letter) in enumerate(rows):
+        number = numbers.setdefault(clip, len(numbers) + 1)
+        lines.append(
+            f'"{key}","{rater}",12,"{letter}_64","3561",{query},1,{number},{question % 30},4,'
+            f'"{clip}",{session},"{letter}","64","A",80,"X"'
+        )
+    path = root / "finishedResponses.csv"
+    path.write_bytes(("\n".join(lines) + "\n").encode())
+    return path
+
+
+def write_crema_d_people(root: Path, people: Mapping[str, tuple[int, str, str]]) -> Path:
+    """`VideoDemographics.csv`, from each actor's age, sex and race."""
+    lines = ['"ActorID","Age","Sex","Race","Ethnicity"']
+    lines += [
+        f'{actor},{age},"{sex}","{race}","Not Hispanic"'
+        for actor, (age, sex, race) in people.items()
+    ]
+    path = root / "VideoDemographics.csv"
+    path.write_bytes(("\n".join(lines) + "\n").encode())
+    return path
+
+
 def _crema_d_row(key: int, name: str, votes: Mapping[str, int]) -> str:
     counts = [votes.get(letter, 0) for letter in _LETTERS]
     total, top = sum(counts), max(counts)
@@ -136,6 +173,98 @@ def write_iemocap(root: Path, turns: Sequence[Turn]) -> Path:
         for turn in own:
             write_tone(session / "sentences" / "wav" / dialogue / f"{turn.name}.wav")
     return release
+
+
+# --- MSP-Podcast ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PodcastTurn:
+    """A turn of MSP-Podcast and each worker's primary emotion, in the release's words."""
+
+    name: str
+    votes: Mapping[str, str]
+    part: str = "Test1"
+    speaker: str = "127"
+    gender: str = "Female"
+
+
+@dataclass(frozen=True)
+class PodcastRelease:
+    """What differs between releases."""
+
+    form: str
+    labels: str
+    audio: str
+    consensus: str
+    partition: str
+    development: str
+
+
+PODCAST_RELEASES = {
+    "1.6": PodcastRelease(
+        "workers", "label", "Audio", "labels_concensus.csv", "Partitions.txt", "Validation"
+    ),
+    "1.6-json": PodcastRelease(
+        "json", "label", "Audio", "labels_concensus.csv", "Partitions.txt", "Validation"
+    ),
+    "1.9": PodcastRelease(
+        "cells", "labels", "Audios", "labels_concensus.csv", "Partitions.txt", "Validation"
+    ),
+    "1.12": PodcastRelease(
+        "cells", "Labels", "Audios", "labels_consensus.csv", "Partition.txt", "Development"
+    ),
+    "2.0": PodcastRelease(
+        "worker_id", "Labels", "Audios", "labels_consensus.csv", "Partitions.txt", "Development"
+    ),
+}
+
+
+def write_msp_podcast(root: Path, turns: Sequence[PodcastTurn], release: str = "1.12") -> Path:
+    """The folder of a release; every worker's secondary emotions are `Fear,Sad`."""
+    form = PODCAST_RELEASES[release]
+    labels = root / form.labels
+    labels.mkdir(parents=True)
+    parts = {turn.name: turn.part.replace("Development", form.development) for turn in turns}
+    consensus = ["FileName,EmoClass,EmoAct,EmoVal,EmoDom,SpkrID,Gender,Split_Set"]
+    consensus += [
+        f"{turn.name}.wav,X,4.2,3.6,4.4,{turn.speaker},{turn.gender},{parts[turn.name]}"
+        for turn in turns
+        if turn.part != "Test3"
+    ]
+    (labels / form.consensus).write_text("\n".join(consensus) + "\n")
+    partition = [f"{part}; {name}.wav" for name, part in parts.items()]
+    (root / form.partition).write_text("\n".join(partition) + "\n")
+    speakers = dict.fromkeys(f"Speaker_{turn.speaker}; {turn.gender}" for turn in turns)
+    own = [f"{turn.name}.wav; {turn.speaker}" for turn in turns]
+    (root / "Speaker_ids.txt").write_text("\n".join([*speakers, "", *own]) + "\n")
+    _write_podcast_votes(labels, turns, form.form)
+    for turn in turns:
+        write_tone(root / form.audio / f"{turn.name}.wav")
+    return root
+
+
+def _write_podcast_votes(labels: Path, turns: Sequence[PodcastTurn], form: str) -> None:
+    votes = [(turn.name, *vote) for turn in turns for vote in turn.votes.items()]
+    if form == "json":
+        entries: dict[str, dict[str, dict[str, object]]] = {}
+        for name, worker, primary in votes:
+            entry = {"EmoClass_Major": primary, "EmoClass_Second": "Fear,Sad", "EmoAct": 6.0}
+            entries.setdefault(f"{name}.wav", {})[worker] = entry
+        (labels / "labels_detailed.json").write_text(json.dumps(entries, indent=1))
+        return
+    with (labels / "labels_detailed.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if form == "cells":
+            writer.writerow(["FileName", "EmoDetail"])
+            writer.writerows(
+                (f"{name}.wav", f"{worker}; {primary}; Fear,Sad; A:6.0; V:5.0; D:5.0;")
+                for name, worker, primary in votes
+            )
+            return
+        column = {"workers": "Workers", "worker_id": "WorkerID"}[form]
+        writer.writerow(["FileName", column, "EmoClass_Major", "EmoClass_Second", "EmoAct"])
+        writer.writerows((f"{name}.wav", *vote, "Fear,Sad", "6.0") for name, *vote in votes)
 
 
 # --- the demo corpus -----------------------------------------------------------------------------

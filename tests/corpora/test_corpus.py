@@ -12,7 +12,7 @@ from ambi_tasks.labels import LabelRule
 
 
 def test_every_corpus_goes_by_its_own_name():
-    assert {"crema_d", "demo", "iemocap"} <= set(all_corpora())
+    assert {"crema_d", "demo", "iemocap", "msp_podcast"} <= set(all_corpora())
     assert all(get_corpus(name).name == name for name in all_corpora())
 
 
@@ -21,8 +21,9 @@ def test_default_rules():
     six = ("anger", "disgust", "fear", "happy", "neutral", "sad")
     rules = {name: corpus.label_rule for name, corpus in all_corpora().items()}
     assert rules["iemocap"].classes == rules["demo"].classes == four
+    assert rules["msp_podcast"].classes == four
     assert rules["crema_d"].classes == six
-    for name in ("iemocap", "demo", "crema_d"):
+    for name in ("iemocap", "demo", "crema_d", "msp_podcast"):
         rule = rules[name]
         policies = (rule.merge, rule.multi_tick, rule.out_of_set, rule.min_votes)
         assert policies == ({}, "split", "drop_vote", 1)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from ambi_tasks.corpora.csv_table import rows
+from ambi_tasks.corpora.csv_table import header, rows
 from ambi_tasks.errors import UserError
+from tests.corpora.builders import LFS_STUB
 
 
 @pytest.fixture
@@ -50,6 +51,37 @@ def test_line_ends_byte_order_mark_and_last_line(read):
 def test_broken_tables(read, content, message):
     with pytest.raises(UserError, match=rf"table\.csv{message}"):
         read(content)
+
+
+def test_columns_that_may_be_empty_must_be_there(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("key,name\n1,\n")
+    ((_, row),) = rows(path, ["key"], may_be_empty=["name"])
+    assert row == {"key": "1", "name": ""}
+    with pytest.raises(UserError, match=r"lacks the column\(s\) other"):
+        list(rows(path, ["key"], may_be_empty=["other"]))
+
+
+def test_bytes_of_free_text_may_be_replaced(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"key,name\n1,caf\xe9\n")
+    ((_, row),) = rows(path, ["key"], undecodable="replace")
+    assert row["name"] == "caf\ufffd"
+
+
+def test_the_header_alone(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"\xef\xbb\xbfkey,name\r\n1\r\n")
+    assert header(path) == ["key", "name"]
+    with pytest.raises(UserError, match=r"absent\.csv: the file is missing"):
+        header(tmp_path / "absent.csv")
+
+
+def test_a_git_lfs_stub(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(LFS_STUB)
+    with pytest.raises(UserError, match=r"table\.csv: a Git LFS stub, not a table; run `git lfs"):
+        list(rows(path, ["key"]))
 
 
 def test_a_missing_table(tmp_path):

@@ -31,7 +31,11 @@ def test_reads_votes_speakers_and_clips(root):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("r2,sad", "r2,bored", ": a_1: unknown emotion 'bored'; there are neutral, happy, angry, sad"),
+        (
+            "r2,sad",
+            "r2,bored",
+            ": a_1: unknown emotion 'bored'; there are neutral, happy, angry, sad",
+        ),
         ("r2,sad", "r1,sad", ":3: a second vote of r1 for a_1"),
         ("a,r2,sad", "c,r2,sad", ":3: the speaker of a_1 was 'a' and is now 'c'"),
         ("a_1.wav,a,r2", "a_2.wav,a,r2", ":3: the path of a_1 was 'audio/a_1.wav' and is now"),

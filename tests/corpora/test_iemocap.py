@@ -83,6 +83,35 @@ def test_speakers_and_clips(release):
     assert all(len(load_waveform(one.clip)) == 800 for one in utterances)
 
 
+SESSIONS = [Turn(f"Ses0{session}F_impro01_M000", [("E1", "Anger;", "()")]) for session in "12345"]
+
+
+@pytest.mark.parametrize("fold", "12345")
+def test_a_fold_is_a_session(tmp_path, fold):
+    root = write_iemocap(tmp_path, SESSIONS)
+    assert [one.id for one in read(root, fold=fold)] == [f"Ses0{fold}F_impro01_M000"]
+    assert [one.id for one in read(root)] == [turn.name for turn in SESSIONS]
+
+
+def test_a_fold_that_is_not_there(release):
+    message = r"no file Session3/dialog/EmoEvaluation/\*\.txt is there"
+    with pytest.raises(UserError, match=message):
+        list(read(release, fold="3"))
+
+
+def test_the_preset_of_erc_slt22(release):
+    # Every tick counts, excitement as happiness and what is no class as other; none is dropped.
+    metadata = {"iemocap_root": str(release), "label_rule": "erc_slt22"}
+    selection = select_documents(get_corpus("iemocap"), metadata)
+    assert selection.documents["labels"][0] == ["neutral", "happy", "sad", "angry", "other"]
+    assert {one["id"]: one["votes"] for one in selection.documents} == {
+        "Ses01F_impro01_F000": [2, 0, 0, 1, 1],
+        "Ses01F_impro01_M003": [0, 3, 0, 0, 0],
+        "Ses05M_script01_1b_F011": [0, 0, 1, 0, 1],
+    }
+    assert selection.counts["dropped"] == {}
+
+
 @pytest.mark.parametrize(
     ("label", "word"),
     [
