@@ -31,6 +31,7 @@ from ambi_tasks.labels import DropReason, LabelRule, entropy_bits, soft_label, s
 
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
 
+_SILENT, _KNOWN_SILENT = "silent", "known_silent"
 _ROWS, _SUMMARY = "rows", "summary.json"
 
 
@@ -40,7 +41,8 @@ class LabelIndex:
 
     Attributes:
         rows: One row per utterance, see `documents.Selection.documents`.
-        dropped: Utterances without a soft label, by reason.
+        dropped: Utterances that are no document, by reason: those of `labels.DropReason`, and
+            `known_silent` for the clips that hold no sound in every copy of the corpus.
         manifest_sha256: See `documents.Selection`, of all rows.
     """
 
@@ -121,8 +123,12 @@ def _build(
     dropped: Counter[str] = Counter()
     entropies: list[float] = []
     draft, writer = folder / "draft.arrow", None
+    silent = {name for names in corpus.known_faults.get(_SILENT, ()) for name in names}
     utterances = corpus.read(root, **options)
     for utterance in tqdm(utterances, desc=f"Reading {corpus.title}", unit=" utterances"):
+        if utterance.id in silent:  # there is nothing to hear, so there is nothing to predict
+            dropped[_KNOWN_SILENT] += 1
+            continue
         row = _row(utterance, rule)
         if isinstance(row, DropReason):
             dropped[row.value] += 1

@@ -145,7 +145,7 @@ def test_check_finds_faults(clone):
     result = ambi("corpora", "check", "crema_d", "--root", clone)
     assert result.exit_code == 1
     printed = rows(result.stdout)
-    assert "(modality=voice, table=tabulated, fold=all)" in printed[0]
+    assert "(modality=voice, vote_table=tabulated, fold=all)" in printed[0]
     complete = "not the number of utterances of a complete copy"
     assert f"fault 7,439 {complete} 3 read, 7,442 expected" in printed
     assert f"fault 1 audio files missing AudioWAV/{FIRST}.wav" in printed

@@ -143,3 +143,10 @@ def test_the_cache_is_where_the_variable_says(root: Path, tmp_path: Path) -> Non
     label_index(Reader().corpus(), root, {}, RULE)
     assert cache_folder() == tmp_path / "cache" / "indexes"
     assert len(list(cache_folder().iterdir())) == 1
+
+
+def test_clips_that_are_known_to_be_silent_are_left_out_and_counted(root: Path) -> None:
+    corpus = Reader().corpus(known_faults={"silent": (("b",),), "identical": (("a", "c"),)})
+    index = label_index(corpus, root, {}, RULE)
+    assert [row["id"] for row in index.rows] == ["a"]
+    assert index.dropped["known_silent"] == 1
