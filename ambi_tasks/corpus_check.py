@@ -25,6 +25,7 @@ import soundfile
 from ambi_tasks.audio import SAMPLING_RATE, Clip, audio_fault, clip_sha256, load_waveform
 from ambi_tasks.corpora import Corpus, Utterance
 from ambi_tasks.corpora.corpus import all_corpora
+from ambi_tasks.corpora.release import release_of
 from ambi_tasks.errors import UserError
 from ambi_tasks.labels import (
     DropReason,
@@ -203,7 +204,7 @@ class Overview:
 
     Attributes:
         corpus: The corpus.
-        place: The copy's folder and who named it, or how to name it.
+        place: The copy's folder, who named it and its release, or how to name it.
         found: Whether there is a copy.
         read: Utterances read, None where there is no copy or it is broken.
         kept: Of those, the ones with a soft label by the default label rule.
@@ -233,7 +234,9 @@ def overview(corpus: Corpus) -> Overview:
         if named:
             return Overview(corpus, f"{named} ({corpus.root_variable}) is not a folder")
         return Overview(corpus, f"not found: set {corpus.root_variable} to its folder")
+    release = release_of(root)
     place = f"{root} ({corpus.root_variable if named else 'bundled'})"
+    place += f", {release}" if release else ""
     tally = _Tally(corpus.label_rule)
     try:
         read = kept = 0

@@ -10,6 +10,7 @@ import datasets
 
 from ambi_tasks.audio import Clip, audio_fault
 from ambi_tasks.corpora import Corpus
+from ambi_tasks.corpora.release import release_of
 from ambi_tasks.errors import UserError
 from ambi_tasks.label_index import LabelIndex, label_index, manifest_sha256
 from ambi_tasks.labels import LabelRule
@@ -33,6 +34,7 @@ class Selection:
             that are `counted` and those `outside` the classes.
         label_rule: The rule that made the soft labels.
         options: What was chosen of the corpus.
+        release: Which release the copy is, empty where it does not tell.
         manifest_sha256: Hash over utterance ids, votes and label rule: equal hashes, equal truth.
     """
 
@@ -40,6 +42,7 @@ class Selection:
     counts: dict[str, Any]
     label_rule: LabelRule
     options: dict[str, str]
+    release: str
     manifest_sha256: str
 
 
@@ -77,7 +80,7 @@ def select_documents(corpus: Corpus, metadata: Mapping[str, Any]) -> Selection:
     )
     whole = len(rows) == len(index.rows)
     manifest = index.manifest_sha256 if whole else manifest_sha256(rows, rule)
-    return Selection(rows, counts, rule, options, manifest)
+    return Selection(rows, counts, rule, options, release_of(root), manifest)
 
 
 def _with_audio(rows: datasets.Dataset, corpus: Corpus, *, skip: bool) -> datasets.Dataset:

@@ -103,7 +103,7 @@ def _identity(corpus: Corpus, root: Path, options: Mapping[str, str], rule: Labe
     ]
     reader = inspect.getsourcefile(inspect.unwrap(corpus.read))
     ours = sorted(Path(ambi_tasks.corpora.__file__).parent.glob("*.py"))
-    code = [*ours, ambi_tasks.labels.__file__, __file__, *([reader] if reader else [])]
+    code = [str(file) for file in (*ours, ambi_tasks.labels.__file__, __file__, reader) if file]
     content = {
         "folders": sorted(path.name for path in root.iterdir()),  # the audio's, for one
         "files": files,

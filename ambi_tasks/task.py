@@ -203,6 +203,7 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
             "corpus": {
                 "name": self._corpus.name,
                 "licence": self._corpus.licence,
+                "release": self._selection.release,
                 "options": self._selection.options,
                 "utterances": self._selection.counts,
                 "manifest_sha256": self._selection.manifest_sha256,

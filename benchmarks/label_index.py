@@ -35,12 +35,10 @@ def write_corpus(root: Path, turns: int) -> None:
     ):
         detail, turn_rows = csv.writer(detailed), csv.writer(consensus)
         detail.writerow(["FileName", "EmoDetail"])
-        turn_rows.writerow(
-            ["FileName", "EmoClass", "EmoAct", "EmoVal", "EmoDom", "SpkrID", "Gender", "Split_Set"]
-        )
+        turn_rows.writerow(["FileName", "EmoClass", "SpkrID", "Gender", "Split_Set"])
         for turn in range(turns):
             name = f"MSP-PODCAST_{turn // TURNS_PER_PODCAST:04d}_{turn % TURNS_PER_PODCAST:04d}.wav"
-            turn_rows.writerow([name, "N", 4, 4, 4, turn // TURNS_PER_PODCAST, "Female", "Test1"])
+            turn_rows.writerow([name, "N", turn // TURNS_PER_PODCAST, "Female", "Test1"])
             for worker, vote in enumerate(votes[turn]):
                 rating = f"WORKER{worker:08d}; {EMOTIONS[vote]}; ; A:4.0; V:4.0; D:4.0;"
                 detail.writerow([name, rating])
