@@ -3,7 +3,7 @@
 from functools import cache
 
 from model_adapters.audio_lm import AudioLM
-from model_adapters.registry import get_adapter
+from model_adapters.registry import adapter_names, get_adapter
 
 
 @cache
@@ -17,6 +17,6 @@ def model_class(adapter: str) -> type[AudioLM]:
 
 
 def __getattr__(name: str) -> type[AudioLM]:
-    if name.startswith("_"):
-        raise AttributeError(name)
+    if name not in adapter_names():
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return model_class(name)

@@ -131,6 +131,11 @@ class Turn:
     votes: Sequence[tuple[str, str, str]]
     code: str = "xxx"
 
+    @property
+    def words(self) -> str:
+        """What is said: words that no other file holds, so that they are found wherever they go."""
+        return f"[LAUGHTER] Verbatim: {self.name[-4:]}, yeah."
+
 
 def iemocap_text(turns: Iterable[Turn]) -> str:
     """One file of `EmoEvaluation`, with the dimensional ratings that follow the votes."""
@@ -145,6 +150,13 @@ def iemocap_text(turns: Iterable[Turn]) -> str:
         ]
         blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
+
+
+def iemocap_transcription(dialogue: str, turns: Iterable[Turn]) -> str:
+    """One file of `transcriptions`, with words of no turn and a turn that nobody annotated."""
+    lines = [f"{turn.name} [006.2901-008.2357]: {turn.words}" for turn in turns]
+    lines[1:1] = ["M: Yeah.", f"{dialogue}_MXX0 [009.0000-009.5000]: Right."]
+    return "\n".join(lines) + "\n"
 
 
 def write_iemocap(root: Path, turns: Sequence[Turn]) -> Path:
@@ -163,6 +175,9 @@ def write_iemocap(root: Path, turns: Sequence[Turn]) -> Path:
         for part in ("Categorical", "Attribute", "Self-evaluation"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / f"{dialogue}.txt").write_text(iemocap_text(own), encoding="utf-8")
+        spoken = session / "dialog" / "transcriptions" / f"{dialogue}.txt"
+        spoken.parent.mkdir(exist_ok=True)
+        spoken.write_text(iemocap_transcription(dialogue, own), encoding="utf-8")
         decoy = iemocap_text(Turn(turn.name, [("E1", "Fear;", "()")]) for turn in own)
         rating = f"{own[0].name} :Fear; :()\n"
         (folder / "Categorical" / f"{dialogue}_e2_cat.txt").write_text(rating)
@@ -265,6 +280,46 @@ def _write_podcast_votes(labels: Path, turns: Sequence[PodcastTurn], form: str) 
         column = {"workers": "Workers", "worker_id": "WorkerID"}[form]
         writer.writerow(["FileName", column, "EmoClass_Major", "EmoClass_Second", "EmoAct"])
         writer.writerows((f"{name}.wav", *vote, "Fear,Sad", "6.0") for name, *vote in votes)
+
+
+# --- MSP-IMPROV ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ImprovTurn:
+    """A turn of MSP-IMPROV, by the part of its name that varies, and `(worker, primary)` votes."""
+
+    name: str
+    votes: Sequence[tuple[str, str]]
+
+
+def msp_improv_text(turns: Iterable[ImprovTurn]) -> str:
+    """The annotation file; its consensus letters and secondary emotions say other things."""
+    blocks = []
+    for turn in turns:
+        lines = [f"UTD-IMPROV-{turn.name}.avi; O; A:2.800000; V:2.500000; D:NaN ; N:3.800000;"]
+        lines += [
+            f"{worker}; {primary}; Excited,Other (Sad; Angry: so-so?); A:2.0; V:3.0; D:NaN; N:4.0;"
+            for worker, primary in turn.votes
+        ]
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def write_msp_improv(
+    root: Path,
+    turns: Sequence[ImprovTurn],
+    *,
+    labels: str = "Evalution.txt",
+    audio: str = "Audio",
+) -> Path:
+    """The folder of the release; some copies spell the file otherwise, or have no audio folder."""
+    (root / labels).write_text(msp_improv_text(turns), encoding="utf-8")
+    for turn in turns:
+        scenario, speaker, kind, _ = turn.name.split("-")
+        folder = root / audio / f"session{speaker[-1]}" / scenario / kind
+        write_tone(folder / f"MSP-IMPROV-{turn.name}.wav")
+    return root
 
 
 # --- the demo corpus -----------------------------------------------------------------------------

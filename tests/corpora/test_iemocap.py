@@ -10,6 +10,7 @@ from ambi_tasks.corpora import get_corpus
 from ambi_tasks.corpora.iemocap import read
 from ambi_tasks.documents import select_documents
 from ambi_tasks.errors import UserError
+from ambi_tasks.label_index import label_index
 from ambi_tasks.labels import Vote
 from tests.corpora.builders import Turn, write_iemocap
 
@@ -76,6 +77,7 @@ def test_root_may_be_the_folder_of_the_release(release):
 def test_speakers_and_clips(release):
     utterances = list(read(release))
     assert [one.speaker for one in utterances] == ["Ses01F", "Ses01M", "Ses05F"]
+    assert [one.attributes for one in utterances] == [{"session": number} for number in "115"]
     wavs = release / "Session5" / "sentences" / "wav"
     assert utterances[2].clip.path == str(
         wavs / "Ses05M_script01_1b" / "Ses05M_script01_1b_F011.wav"
@@ -240,3 +242,113 @@ def test_a_root_of_macos_leftovers_alone(release):
         path.unlink()
     with pytest.raises(UserError, match="IEMOCAP_ROOT must name"):
         list(read(release))
+
+
+# --- transcripts ---------------------------------------------------------------------------------
+
+TRANSCRIPTION = "Session1/dialog/transcriptions/Ses01F_impro01.txt"
+WORDS = {turn.name: turn.words for turn in TURNS}
+
+
+@pytest.fixture
+def told(caplog):
+    caplog.set_level(logging.INFO, logger="lm_eval.ambi_tasks.corpora.iemocap")
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+def words_under(root):
+    return {utterance.id: utterance.transcript for utterance in read(root)}
+
+
+def test_transcripts(release, told):
+    assert words_under(release) == WORDS
+    assert len(set(WORDS.values())) == len(WORDS)
+    assert told() == []  # words of no turn, and turns without a label, are as they should be
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\n", b"\r\n"),
+        (b"M: Yeah.", b"F: \xe9 \x92"),
+        (b"Ses01F_impro01_F000 [", b"\xef\xbb\xbfSes01F_impro01_F000 ["),
+        (b"[006.2901-008.2357]:", b" [6.2901 - 8.2357]:  "),
+    ],
+    ids=["crlf", "latin_1", "byte_order_mark", "blanks"],
+)
+def test_harmless_differences_of_transcriptions(release, told, old, new):
+    path = release / TRANSCRIPTION
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new))
+    assert words_under(release) == WORDS
+    assert told() == []
+
+
+def test_undecodable_words_are_replaced(release):
+    path = release / TRANSCRIPTION
+    path.write_bytes(path.read_bytes().replace(b"Verbatim: F000", b"Caf\xe9"))
+    assert words_under(release)["Ses01F_impro01_F000"] == "[LAUGHTER] Caf\ufffd, yeah."
+
+
+def test_absent_transcriptions_are_one_line(release, told):
+    for path in release.glob("Session*/dialog/transcriptions"):
+        shutil.rmtree(path)
+    assert words_under(release) == dict.fromkeys(WORDS, "")
+    assert votes_under(release) == VOTES
+    first, second = told()
+    assert first == second  # one for each reading
+    assert first == (
+        f"IEMOCAP: 2 of 2 dialogues have no transcription, like {release / TRANSCRIPTION}; "
+        "their transcripts stay empty."
+    )
+
+
+def test_an_absent_transcription_leaves_the_others(release, told):
+    (release / TRANSCRIPTION).unlink()
+    last = TURNS[-1]
+    assert words_under(release) == {**dict.fromkeys(WORDS, ""), last.name: last.words}
+    assert len(told()) == 1
+    assert "1 of 2 dialogues have no transcription" in told()[0]
+
+
+def test_lines_of_transcriptions_that_do_not_parse(release, told):
+    path = release / TRANSCRIPTION
+    lines = path.read_text().splitlines()
+    broken = [lines[0].replace("]:", "]"), "Somebody whispers.", *lines[1:], lines[-1], "", "Hush."]
+    path.write_text("\n".join(broken))
+    assert words_under(release) == {**WORDS, "Ses01F_impro01_F000": ""}
+    assert told() == [
+        (
+            "IEMOCAP: 4 lines of transcriptions do not parse or repeat a turn, and are left out: "
+            f"{path}:1, {path}:2, {path}:6 and 1 more."
+        )
+    ]
+
+
+def test_words_leave_the_reader_in_no_way(release, monkeypatch, tmp_path, caplog):
+    path = release / TRANSCRIPTION
+    path.write_text(path.read_text() + "Verbatim without a turn\n")
+    monkeypatch.setenv("AMBI_CACHE", str(tmp_path / "cache"))
+    corpus = get_corpus("iemocap")
+    with caplog.at_level(logging.DEBUG):
+        utterances = list(read(release))
+        index = label_index(corpus, release, {"fold": "all"}, corpus.label_rule)
+        selection = select_documents(corpus, {"iemocap_root": str(release)})
+    assert all("Verbatim" in one.transcript for one in utterances)
+    assert "Verbatim" not in repr(utterances)
+    assert f"{path}:5" in caplog.text
+    assert "Verbatim" not in caplog.text
+    assert len(index.rows) == len(selection.documents) == 3
+    for rows in (index.rows, selection.documents):
+        assert "transcript" not in rows.column_names
+        assert "Verbatim" not in repr(list(rows))
+    written = [one for one in (tmp_path / "cache").rglob("*") if one.is_file()]
+    content = b"".join(one.read_bytes() for one in written)
+    assert b"Ses01F_impro01_F000" in content
+    assert b"Verbatim" not in content
+
+
+def test_transcriptions_are_no_label_files(release):
+    files = get_corpus("iemocap").label_files(release)
+    assert len(files) == 2
+    assert {path.parent.name for path in files} == {"EmoEvaluation"}
