@@ -19,6 +19,7 @@ COMMANDS = [
     for line in block.splitlines()
 ]
 HARNESS = [line for line in COMMANDS if "lm_eval --tasks" in line]
+CORPORA = [line for line in COMMANDS if line.startswith("ambi corpora")]
 
 
 def recipe(target: str) -> str:
@@ -56,7 +57,8 @@ def run(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 def test_every_command_is_known_to_these_tests() -> None:
     others = {"make demo", "make test", "make check", "pip install .", "lm_eval ls tasks"}
-    assert set(COMMANDS) == others | set(HARNESS)
+    assert set(COMMANDS) == others | set(HARNESS) | set(CORPORA)
+    assert len(CORPORA) == 4
     assert len(HARNESS) == 3
 
 
@@ -76,6 +78,13 @@ def test_evaluations(command: str, tmp_path: Path) -> None:
         if "--output_path" in command:
             assert len(list(tmp_path.glob(f"results/*/samples_{task}_*.jsonl"))) == 1
     assert re.search(r"\|js +\|↓ +\|0\.\d{4}\|", finished.stdout)
+
+
+@pytest.mark.parametrize("command", CORPORA)
+def test_corpora(command: str, tmp_path: Path) -> None:
+    finished = run(command, tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert "demo" in finished.stdout
 
 
 def test_make_demo_runs_the_command_that_the_readme_shows() -> None:

@@ -29,6 +29,8 @@ class Utterance:
         votes: One entry per annotator, without the speaker's report on themself.
         speaker: Who speaks; utterances of one speaker are not independent.
         attributes: What else the corpus says and a breakdown may want, the same names throughout.
+        transcript: The words, where the corpus ships them. The corpora's licences forbid to hand
+            them on: they are in no document, index, log or result.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Utterance:
     votes: tuple[Vote, ...]
     speaker: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+    transcript: str = field(default="", repr=False)  # not printed, lest a message hold it
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ their votes rest on more than the voice of one turn.
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ambi_tasks.audio import Clip
@@ -22,6 +23,9 @@ _NAME = re.compile(r"(?P<dialogue>(?P<session>Ses\d\d)[FM]_\w+)_(?P<sex>[FM])[^\
 _CATEGORICAL = re.compile(r"C-(?P<rater>\w+):\t(?P<ticks>[^\t]*)")
 _OBSERVER = re.compile(r"E\d+")
 _SELF = re.compile(r"[FM]\d+")  # F1 and M1 are the actors' reports on themselves
+_TRANSCRIPT = re.compile(r"(?P<name>\w+)\s+\[[^\]]*\]:(?P<words>.*)")
+_NO_TURN = ("F:", "M:")  # words that were said between the turns, without a name
+_EXAMPLES_SHOWN = 3
 _NO_VOTE = ("%", "A-")  # the header, and ratings of valence, activation and dominance
 _LABELS = {
     "neutral": "neutral",
@@ -72,8 +76,10 @@ def read(root: Path, *, fold: str = _ALL) -> Iterator[Utterance]:
             "IEMOCAP_ROOT must name the folder IEMOCAP_full_release."
         )
     seen: dict[str, str] = {}
+    transcriptions = _Transcriptions()
     for path in files:
         wav_folder = path.parents[2] / "sentences" / "wav"
+        words = transcriptions.words_of(path)
         for where, name, votes in _dialogue(path):
             parts = _NAME.fullmatch(name)
             if parts is None:
@@ -86,7 +92,10 @@ def read(root: Path, *, fold: str = _ALL) -> Iterator[Utterance]:
                 clip=Clip(str(wav_folder / parts["dialogue"] / f"{name}.wav")),
                 votes=tuple(votes),
                 speaker=parts["session"] + parts["sex"],
+                attributes={"session": parts["session"][-1]},
+                transcript=words.get(name, ""),
             )
+    transcriptions.tell()
 
 
 def _annotation_files(root: Path, pattern: str = _PATTERN.format("[1-5]")) -> list[Path]:
@@ -135,6 +144,52 @@ def _vote(line: str, where: str) -> Vote | None:
     if strangers := [tick for tick in ticks if tick.lower() not in _LABELS]:
         raise UserError(f"{where}: unknown emotion '{strangers[0]}'.")
     return Vote(tuple(_LABELS[tick.lower()] for tick in ticks), match["rater"])
+
+
+@dataclass(slots=True)
+class _Transcriptions:
+    """Reads the words of the dialogues, and remembers what was not there."""
+
+    dialogues: int = 0
+    missing: list[Path] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    def words_of(self, annotation: Path) -> dict[str, str]:
+        """The words of each turn of an annotated dialogue; also of turns without a label."""
+        path = annotation.parents[1] / "transcriptions" / annotation.name
+        self.dialogues += 1
+        if not path.is_file():
+            self.missing.append(path)
+            return {}
+        words: dict[str, str] = {}
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            for number, line in enumerate(file, start=1):
+                match = _TRANSCRIPT.match(line.strip())
+                if match and match["name"] not in words:
+                    words[match["name"]] = match["words"].strip()
+                elif line.strip() and not line.startswith(_NO_TURN):
+                    self.unread.append(f"{path}:{number}")
+        return words
+
+    def tell(self) -> None:
+        """Say what was not there or not read; where it is, never the words."""
+        if self.missing:
+            _log.info(
+                "IEMOCAP: %d of %d dialogues have no transcription, like %s; their transcripts "
+                "stay empty.",
+                len(self.missing),
+                self.dialogues,
+                self.missing[0],
+            )
+        if self.unread:
+            more = len(self.unread) - _EXAMPLES_SHOWN
+            _log.warning(
+                "IEMOCAP: %d lines of transcriptions do not parse or repeat a turn, and are left "
+                "out: %s%s.",
+                len(self.unread),
+                ", ".join(self.unread[:_EXAMPLES_SHOWN]),
+                f" and {more} more" if more > 0 else "",
+            )
 
 
 CORPUS = Corpus(
