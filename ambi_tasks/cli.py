@@ -155,7 +155,7 @@ def ceiling(
     if as_json:
         typer.echo(json.dumps(scores.to_json(), indent=2))
     else:
-        typer.echo(f"{scores.summary()}\n\n{scores.to_markdown()}")
+        typer.echo(f"{corpus.title}: {scores.summary()}\n\n{scores.to_markdown()}")
 
 
 def _metadata(name: str, root: str | None, text: str | None) -> dict[str, Any]:

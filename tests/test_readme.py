@@ -84,7 +84,7 @@ def test_evaluations(command: str, tmp_path: Path) -> None:
 def test_corpora(command: str, tmp_path: Path) -> None:
     finished = run(command, tmp_path)
     assert finished.returncode == 0, finished.stderr
-    assert "demo" in finished.stdout
+    assert "The demo corpus" in finished.stdout
 
 
 def test_make_demo_runs_the_command_that_the_readme_shows() -> None:
