@@ -5,8 +5,10 @@ Documents and requests hold references, never samples, so that memory does not g
 
 import hashlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +87,11 @@ def load_waveform(clip: Clip, sampling_rate: int = SAMPLING_RATE) -> Waveform:
         UserError: The file is absent, unreadable or empty, the stretch is not in it, or it holds
             samples that are not finite.
     """
-    if fault := audio_fault(clip):
-        raise UserError(f"{clip}: {fault}.")
-    try:
-        with soundfile.SoundFile(clip.path) as file:
-            rate = file.samplerate
-            first, last = _frames(clip, rate, file.frames)
-            file.seek(first)
-            samples = file.read(last - first, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: `.raw` has no header
-        raise UserError(f"{clip}: cannot be decoded as audio ({error}).") from error
+    with _opened(clip) as file:
+        rate = file.samplerate
+        first, last = _frames(clip, rate, file.frames)
+        file.seek(first)
+        samples = file.read(last - first, dtype="float32", always_2d=True)
     mono: Waveform = samples.mean(axis=1, dtype=np.float32)
     if not np.isfinite(mono).all():
         raise UserError(f"{clip}: holds samples that are not finite numbers.")
@@ -103,6 +100,32 @@ def load_waveform(clip: Clip, sampling_rate: int = SAMPLING_RATE) -> Waveform:
     if mono.size == 0:
         raise UserError(f"{clip}: too short to hold a sample at {sampling_rate} Hz.")
     return mono
+
+
+def clip_seconds(clip: Clip) -> float:
+    """The duration of a clip in seconds, by its file's header.
+
+    Raises:
+        UserError: As for `load_waveform`, as far as the header tells.
+    """
+    with _opened(clip) as file:
+        first, last = _frames(clip, file.samplerate, file.frames)
+        return (last - first) / float(file.samplerate)
+
+
+@contextmanager
+def _opened(clip: Clip) -> Iterator[soundfile.SoundFile]:
+    """Open a clip's file; what goes wrong in it becomes a sentence."""
+    if fault := audio_fault(clip):
+        raise UserError(f"{clip}: {fault}.")
+    try:
+        with soundfile.SoundFile(clip.path) as file:
+            yield file
+    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: `.raw` has no header
+        raise UserError(
+            f"{clip}: cannot be decoded as audio ({error}); restore the file, or leave the "
+            f"utterance out (lm_eval --samples)."
+        ) from error
 
 
 def _frames(clip: Clip, rate: int, frames: int) -> tuple[int, int]:
@@ -150,11 +173,19 @@ def clip_sha256(clip: Clip) -> str:
         UserError: The file cannot be read.
     """
     try:
-        digest = hashlib.sha256(Path(clip.path).read_bytes())
+        state = Path(clip.path).stat()
+        digest = _file_sha256(clip.path, state.st_size, state.st_mtime_ns).copy()
     except OSError as error:
         raise UserError(f"{clip}: the audio file cannot be read ({error.strerror}).") from error
     start = float(clip.start or 0.0)
     end = None if clip.end is None else float(clip.end)
     if start or end is not None:
         digest.update(f"[{start}:{end}]".encode())
-    return digest.hexdigest()
+    return str(digest.hexdigest())
+
+
+@lru_cache(maxsize=1_000)
+def _file_sha256(path: str, size: int, changed: int) -> Any:
+    """Hash a file once, however many stretches of it are clips; size and time tell a change."""
+    del size, changed
+    return hashlib.sha256(Path(path).read_bytes())

@@ -4,7 +4,8 @@ lm-eval 0.4.13 discovers no plug-ins. The wheel therefore holds `ambi_tasks_plug
 every interpreter of the environment runs at its start. It imports nothing: it puts a finder in
 front of `sys.meta_path` that waits for two modules of the harness and then calls `find_spec` below.
 When the harness's model registry is imported, our names are registered; when its task manager is,
-our folder joins the paths that are searched. `AMBI_TASKS_PLUGIN=0` switches it off.
+our folder joins the paths that are searched. `AMBI_TASKS_PLUGIN=0` switches it off. `install` does
+the same from within a program, and `python -m ambi_tasks` for the command line.
 """
 
 import functools
@@ -23,6 +24,23 @@ from ambi_tasks.errors import UserError
 def tasks_path() -> str:
     """The folder of our task files, for `lm_eval --include_path`."""
     return str(Path(__file__).parent / "tasks")
+
+
+class _Finder:
+    """What `install` puts in front of `sys.meta_path`."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
+        """See the function `find_spec`."""
+        del target
+        return find_spec(name, path)
+
+
+def install() -> None:
+    """Set the hooks up in this interpreter; call it before the harness is imported."""
+    hooked = [getattr(finder, "__name__", "") for finder in sys.meta_path]
+    if not {"AmbiTasksHook", _Finder.__name__} & set(hooked):
+        sys.meta_path.insert(0, _Finder)
 
 
 def find_spec(name: str, path: Sequence[str] | None = None) -> ModuleSpec | None:

@@ -12,6 +12,7 @@ that makes a task of it. This is the whole way of one utterance:
 """
 
 import copy
+import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -26,6 +27,7 @@ from lm_eval.filters import build_filter_ensemble
 
 from ambi_tasks.audio import AudioArgument
 from ambi_tasks.corpora import get_corpus
+from ambi_tasks.corpora.corpus import all_corpora
 from ambi_tasks.documents import Selection, select_documents
 from ambi_tasks.errors import UserError
 from ambi_tasks.metrics import Metric, all_metrics
@@ -69,6 +71,7 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
             UserError: The corpus is not there, or a setting is wrong.
         """
         self._metadata: dict[str, Any] = dict(config.get("metadata") or {})
+        _check_names(self._metadata)
         self._corpus = get_corpus(config["corpus"], self._metadata)
         self._strategy: str = config["strategy"]
         self._prompt = load_prompt(config["prompt"])
@@ -252,3 +255,17 @@ def _draws(metadata: Mapping[str, Any], default: int) -> int:
     if not isinstance(draws, int) or isinstance(draws, bool) or draws < 1:
         raise UserError(f"--metadata draws must be a whole number of at least 1, not {draws!r}.")
     return draws
+
+
+def _check_names(metadata: Mapping[str, Any]) -> None:
+    """Refuse a key that is all but one of ours.
+
+    The harness puts `--model_args` among the metadata, so that other keys cannot all be refused.
+    """
+    corpora = all_corpora().values()
+    known = {"draws", "missing_audio", "label_rule", "table"}
+    known |= {f"{corpus.name}_root" for corpus in corpora}
+    known |= {option for corpus in corpora for option in corpus.options}
+    for name in sorted(set(metadata) - known):
+        if near := difflib.get_close_matches(name, known, n=1, cutoff=0.75):
+            raise UserError(f"--metadata has no '{name}'; did you mean '{near[0]}'?")

@@ -7,6 +7,7 @@ request are its draws 0, 1, 2, ..., and tasks that ask the same share them.
 import hashlib
 import inspect
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,7 +15,7 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from lm_eval.api.instance import Instance
-from lm_eval.api.model import LM
+from lm_eval.api.model import LM, CacheHook
 from lm_eval.utils import simple_parse_args_string
 from tqdm import tqdm
 
@@ -138,6 +139,18 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         del requests
         raise UserError(f"{self.adapter}: perplexity of plain text is not offered.")
 
+    def set_cache_hook(self, cache_hook: CacheHook) -> None:
+        """Refuse `--use_cache`.
+
+        Its key is the request alone: neither the model nor what the clip's file holds. It would
+        report one model's answers as another's.
+        """
+        del cache_hook
+        raise UserError(
+            f"{self.adapter}: --use_cache is not offered, since the harness's cache does not tell "
+            f"models or changed clips apart; leave it out."
+        )
+
     def get_model_info(self) -> dict[str, Any]:
         """What the results record about the model."""
         return {"adapter": self.adapter, **self.backend.describe()}
@@ -197,6 +210,8 @@ def _conversation(request: Instance) -> tuple[Conversation, list[str]]:
         The conversation, and the hash of each of its clips.
     """
     attachments = request.args[2] if len(request.args) > 2 else {}  # noqa: PLR2004
+    if strangers := sorted(set(attachments) - {"audio", "system"}):
+        raise UserError(f"These adapters take audio; a task gave '{strangers[0]}' as well.")
     clips = tuple(_clip(reference) for reference in attachments.get("audio", []))
     user = Turn("user", request.args[0], clips)
     system = attachments.get("system")
@@ -231,29 +246,47 @@ def _decoding(settings: dict[str, Any]) -> Decoding:
         raise UserError(
             f"--gen_kwargs has no '{unknown[0]}' for these adapters; it has: {', '.join(known)}."
         )
-    stop = named.get("stop") or ()
-    named["stop"] = (stop,) if isinstance(stop, str) else tuple(stop)
-    if named.get("temperature") == 0:
-        named |= {"do_sample": False, "temperature": 1.0}
-    if not named.get("do_sample"):  # what shapes samples alone must not split greedy pools
-        named = {name: named[name] for name in ("max_new_tokens", "stop") if name in named}
-    decoding = Decoding(**named)
-    _check_ranges(decoding)
-    return decoding
+    checked = {name: _checked(name, value) for name, value in named.items()}
+    if checked.get("temperature") == 0:
+        checked |= {"do_sample": False}
+    if not checked.get("do_sample"):  # what shapes samples alone must not split greedy pools
+        checked = {name: checked[name] for name in ("max_new_tokens", "stop") if name in checked}
+    return Decoding(**checked)
 
 
-def _check_ranges(decoding: Decoding) -> None:
-    rules: dict[str, tuple[Any, Callable[[Any], bool], str]] = {
-        "temperature": (decoding.temperature, lambda x: x > 0, "a number greater than 0"),
-        "top_p": (decoding.top_p, lambda x: 0 < x <= 1, "a number in (0, 1]"),
-        "top_k": (decoding.top_k, lambda x: x >= 0 and x == int(x), "a whole number, 0 for all"),
-        "min_p": (decoding.min_p, lambda x: 0 <= x < 1, "a number in [0, 1)"),
-        "max_gen_toks": (decoding.max_new_tokens, lambda x: x >= 1, "a whole number above 0"),
-        "seed": (decoding.seed, lambda x: x == int(x), "a whole number"),
-    }
-    for name, (value, holds, wanted) in rules.items():
-        if isinstance(value, str) or value is None or not holds(value):
-            raise UserError(f"--gen_kwargs {name} must be {wanted}, not {value!r}.")
+def _checked(name: str, value: Any) -> Any:
+    """Bring a setting to its type, so that 1 and 1.0 are the same pool of draws.
+
+    Raises:
+        UserError: It is of another type, or out of its range.
+    """
+    if name == "stop":
+        strings = [value] if isinstance(value, str) else value or []
+        if not (isinstance(strings, (list, tuple)) and all(isinstance(s, str) for s in strings)):
+            raise UserError(
+                f"--gen_kwargs until must be a string or a list of them, not {value!r}."
+            )
+        return tuple(strings)
+    if name == "do_sample":
+        if not isinstance(value, bool):
+            raise UserError(f"--gen_kwargs do_sample must be True or False, not {value!r}.")
+        return value
+    kind, holds, wanted = _RANGES[name]
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (number and math.isfinite(value) and kind(value) == value and holds(value)):
+        shown = {ours: theirs for theirs, ours in _HARNESS_DECODING.items()}.get(name, name)
+        raise UserError(f"--gen_kwargs {shown} must be {wanted}, not {value!r}.")
+    return kind(value)
+
+
+_RANGES: dict[str, tuple[type, Callable[[float], bool], str]] = {
+    "temperature": (float, lambda x: x >= 0, "a number, 0 for greedy answers"),
+    "top_p": (float, lambda x: 0 < x <= 1, "a number in (0, 1]"),
+    "top_k": (int, lambda x: x >= 0, "a whole number, 0 for all"),
+    "min_p": (float, lambda x: 0 <= x < 1, "a number in [0, 1)"),
+    "max_new_tokens": (int, lambda x: x >= 1, "a whole number above 0"),
+    "seed": (int, lambda _: True, "a whole number"),
+}
 
 
 def _key(conversation: Conversation, clip_hashes: Sequence[str], decoding: Decoding) -> str:

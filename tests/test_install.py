@@ -128,6 +128,10 @@ def test_the_switch_and_the_documented_fallback(installed: Environment) -> None:
         "validate", "--tasks", "ambi_demo_sc", "--include_path", folder, AMBI_TASKS_PLUGIN="0"
     )
     assert "All tasks found and valid" in found.stdout
+    command = [str(installed.python), "-m", "ambi_tasks", "--tasks", "ambi_demo_direct"]
+    command += ["--model", "alm_hf", "--model_args", "pretrained=demo", "--limit", "1"]
+    ran = installed.call(command, AMBI_TASKS_PLUGIN="0")
+    assert "|ambi_demo_direct|" in ran.stdout, ran.stderr
 
 
 THEIR_MODEL = """

@@ -261,3 +261,25 @@ def test_a_missing_corpus_is_one_sentence(
     monkeypatch.delenv("IEMOCAP_ROOT", raising=False)
     with pytest.raises(UserError, match=r"IEMOCAP was not found: set IEMOCAP_ROOT .*sail\.usc"):
         manager().load(["ambi_iemocap_sc"])
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("modalty", "modality"),
+        ("missing_audi", "missing_audio"),
+        ("label_rul", "label_rule"),
+        ("crema_root", "crema_d_root"),
+        ("draw", "draws"),
+    ],
+)
+def test_a_mistyped_key_of_the_metadata(run: Run, name: str, meant: str) -> None:
+    with pytest.raises(UserError, match=f"no '{name}'; did you mean '{meant}'"):
+        run(["ambi_demo_sc"], lambda *_: "", metadata={name: 1})
+
+
+def test_model_args_among_the_metadata_are_none_of_our_business(run: Run) -> None:
+    names = ["pretrained", "dtype", "device", "batch_size", "revision", "long_audio", "parallelize"]
+    names += ["trust_remote_code", "device_map", "attn_implementation", "model", "base_url"]
+    results, _ = run(["ambi_demo_direct"], lambda *_: "", metadata=dict.fromkeys(names, "x"))
+    assert results["results"]

@@ -23,7 +23,7 @@ leaderboard.
   `Qwen2AudioProcessor` of transformers, shrunk: hidden size {width}, {heads} heads,
   {encoder_layers} encoder layers, {decoder_layers} decoder layers, float16, and a byte-level
   vocabulary of its own with {vocabulary} tokens. No weights of another model went into it.
-* It hears up to {seconds} seconds of audio at 16 kHz; the processor cuts off the rest.
+* It hears up to {seconds} seconds of audio at 16 kHz.
 * Prompt: one user turn, the clip, then the text of the template `direct`. It was trained on that
   wording, on the same with words left out, and on ten others; with the labels neutral, happy,
   angry, sad, with the six of CREMA-D, and with random mixtures of {inventory} labels. Labels that

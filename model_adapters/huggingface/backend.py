@@ -1,5 +1,6 @@
 """`alm_hf`: settings, and weights that load at the first draw."""
 
+import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -21,6 +22,7 @@ _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the childre
 
 DEFAULT_MODEL = "Qwen/Qwen2-Audio-7B-Instruct"
 DEMO = "demo"
+_BLOCKS, _BLOCK_BYTES = 64, 65_536
 _DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 
@@ -168,33 +170,53 @@ class HuggingFaceBackend(Backend):
         return {
             "model_name": self.model_name,
             "model_type": self._config.model_type,
-            "model_sha": getattr(self._config, "_commit_hash", None),
-            "model_dtype": str(self._weights_dtype()).removeprefix("torch."),
-            "model_device": self._device,
+            "model_sha": getattr(self._config, "_commit_hash", None) or _fingerprint(self._path),
+            **self._engine.describe(),
             "long_audio": self._long_audio,
-            "clips_truncated": len(self._engine.truncated),
             "ambi_tasks_version": ambi_tasks.__version__,
             "torch_version": version("torch"),
         }
+
+
+def _fingerprint(folder: str) -> str | None:
+    """Tell local checkpoints apart by what their files hold, None for what is no folder.
+
+    Of each file the size and up to 64 blocks, evenly spaced, are hashed: a fine-tuning changes all
+    of them, and a checkpoint of many gigabytes takes a second.
+    """
+    if not Path(folder).is_dir():
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(path for path in Path(folder).iterdir() if path.is_file()):
+        size = path.stat().st_size
+        digest.update(f"{path.name}:{size};".encode())
+        with path.open("rb") as file:
+            for block in range(_BLOCKS):
+                file.seek(block * size // _BLOCKS)
+                digest.update(file.read(_BLOCK_BYTES))
+    return digest.hexdigest()
 
 
 def _device(asked: str | None) -> str:
     """The harness asks for `cuda:0` unless the user says otherwise, even where there is none."""
     if asked is None:
         return "cuda:0" if torch.cuda.is_available() else "cpu"
-    if str(asked).startswith("cuda") and not torch.cuda.is_available():
+    asked = str(asked)
+    if asked in ("cuda", "cuda:0") and not torch.cuda.is_available():
         _log.info("alm_hf: no CUDA device is there; using the CPU.")
         return "cpu"
-    return str(asked)
+    try:
+        torch.device(asked)
+    except RuntimeError as error:
+        raise UserError(
+            f"--device '{asked}' is none that torch knows, such as cpu or cuda:0."
+        ) from error
+    if asked.startswith("cuda:") and int(asked[5:]) >= torch.cuda.device_count():
+        raise UserError(f"--device {asked}: there are {torch.cuda.device_count()} CUDA devices.")
+    return asked
 
 
 def _batch_size(asked: int | str) -> int:
-    try:
-        size = int(asked)
-    except ValueError as error:
-        raise UserError(
-            f"--batch_size must be a whole number for alm_hf, not '{asked}'."
-        ) from error
-    if size < 1:
-        raise UserError(f"--batch_size must be at least 1, not {size}.")
-    return size
+    if not str(asked).isdecimal() or int(asked) < 1:
+        raise UserError(f"--batch_size must be a whole number above 0 for alm_hf, not '{asked}'.")
+    return int(asked)

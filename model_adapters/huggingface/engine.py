@@ -6,14 +6,14 @@ once per conversation and its rows are selected for every draw.
 
 import copy
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import GenerationConfig
 
-from ambi_tasks.audio import Clip, Waveform, load_waveform
+from ambi_tasks.audio import Clip, Waveform, clip_seconds, load_waveform
 from ambi_tasks.errors import UserError
 from model_adapters.backend import Answer, Conversation, DrawOrder
 from model_adapters.huggingface.families import Family
@@ -82,9 +82,41 @@ class Engine:
             pad_token_id=self._tokenizer.pad_token_id,
         )
 
+    def describe(self) -> dict[str, object]:
+        """What the results record about the loaded model."""
+        return {
+            "model_dtype": str(self._model.dtype).removeprefix("torch."),
+            "model_device": str(self._model.device),
+            "clips_truncated": len(self.truncated),
+        }
+
+    def _check_clips(self, conversations: Iterable[Conversation]) -> None:
+        """Look at the length of every clip before anything is made of the first.
+
+        Raises:
+            UserError: A clip cannot be read, or does not fit the model and is not to be cut.
+        """
+        asked = {clip for turns in conversations for turn in turns for clip in turn.clips}
+        longest = self._family.longest_audio(self._processor)
+        lengths = {clip: clip_seconds(clip) for clip in sorted(asked, key=str)}
+        long = [clip for clip, seconds in lengths.items() if longest and seconds > longest]
+        if long and self._long_audio == "refuse":
+            raise UserError(
+                f"{len(long)} of {len(lengths)} clips are longer than the {longest:.0f} s that "
+                f"this model hears, for example {long[0]} ({lengths[long[0]]:.1f} s); hear their "
+                f"beginning with --model_args long_audio=truncate."
+            )
+        shortest = self._family.shortest_audio
+        if short := [clip for clip, seconds in lengths.items() if seconds < shortest]:
+            raise UserError(
+                f"{len(short)} of {len(lengths)} clips are shorter than the {shortest} s that this "
+                f"model needs, for example {short[0]} ({lengths[short[0]]:.3f} s)."
+            )
+
     @torch.inference_mode()
     def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
         """See `Backend.draw`."""
+        self._check_clips(order.conversation for order in orders)
         for group in _groups(orders, self._batch_size):
             prefix = self._read([orders[position].conversation for position in group])
             rows = [
@@ -105,6 +137,7 @@ class Engine:
         self, conversation: Conversation, continuations: Sequence[str]
     ) -> list[tuple[float, bool]]:
         """See `Backend.log_likelihood`."""
+        self._check_clips([conversation])
         prefix = self._read([conversation])
         scores = []
         for continuation in continuations:
@@ -149,23 +182,12 @@ class Engine:
         return _Prefix(output.past_key_values, ids, mask)
 
     def _fit(self, clip: Clip, waveform: Waveform, rate: int) -> Waveform:
-        """Apply the policy for clips that the model's window does not hold."""
-        seconds = len(waveform) / rate
+        """Cut a clip that the model's window does not hold, and count it."""
         longest = self._family.longest_audio(self._processor)
-        if seconds < self._family.shortest_audio:
-            raise UserError(
-                f"{clip}: {seconds:.3f} s of audio; this model needs "
-                f"{self._family.shortest_audio} s."
-            )
-        if longest is None or seconds <= longest:
+        if longest is None or len(waveform) <= round(longest * rate):
             return waveform
-        if self._long_audio == "refuse":
-            raise UserError(
-                f"{clip}: {seconds:.1f} s of audio, but this model hears {longest:.0f} s; leave "
-                f"the clip out, or hear its beginning with --model_args long_audio=truncate."
-            )
         self.truncated.add(clip)
-        return waveform[: int(longest * rate)]
+        return waveform[: round(longest * rate)]
 
     def _decode(
         self, prefix: _Prefix, which: torch.Tensor, wanted: Sequence[tuple[DrawOrder, int]]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from lm_eval.api.instance import Instance
+from lm_eval.api.model import CachingLM
 
 from ambi_tasks.audio import AudioArgument, Clip
 from ambi_tasks.errors import UserError
@@ -141,8 +142,12 @@ def test_a_request_without_sound_is_text(scripted: ScriptedBackend) -> None:
     ("settings", "message"),
     [
         ({"num_beams": 5}, "--gen_kwargs has no 'num_beams'"),
-        ({"temperature": -1, "do_sample": True}, "temperature must be a number greater than 0"),
-        ({"temperature": "hot", "do_sample": True}, "temperature must be a number greater than 0"),
+        ({"temperature": -1, "do_sample": True}, "temperature must be a number, 0 for greedy"),
+        ({"temperature": "hot"}, "temperature must be a number, 0 for greedy answers, not 'hot'"),
+        ({"do_sample": "maybe"}, "do_sample must be True or False, not 'maybe'"),
+        ({"until": 0.5}, "until must be a string or a list of them, not 0.5"),
+        ({"max_gen_toks": 2.5}, "max_gen_toks must be a whole number above 0, not 2.5"),
+        ({"seed": float("inf"), "do_sample": True}, "seed must be a whole number, not inf"),
         ({"top_p": 0, "do_sample": True}, r"top_p must be a number in \(0, 1\]"),
         ({"top_k": -1, "do_sample": True}, "top_k must be a whole number"),
         ({"min_p": 1, "do_sample": True}, r"min_p must be a number in \[0, 1\)"),
@@ -206,10 +211,9 @@ def test_model_args_go_before_the_options_of_the_command_line() -> None:
     options = {"batch_size": 1, "device": "cpu", "max_batch_size": None}
     model = model_class("alm_hf").create_from_arg_string("pretrained=x,batch_size=4", options)
     assert model.backend._batch_size == 4
-    with pytest.raises(UserError, match="batch_size must be at least 1, not 0"):
-        model_class("alm_hf").create_from_arg_obj({"pretrained": "x"}, {"batch_size": 0})
-    with pytest.raises(UserError, match="batch_size must be a whole number for alm_hf, not 'auto'"):
-        model_class("alm_hf").create_from_arg_obj({"pretrained": "x"}, {"batch_size": "auto"})
+    for size in (0, "auto", 2.5, "None"):
+        with pytest.raises(UserError, match=f"batch_size must be a whole number .*, not '{size}'"):
+            model_class("alm_hf").create_from_arg_obj({"pretrained": "x"}, {"batch_size": size})
 
 
 @pytest.mark.parametrize(
@@ -217,6 +221,8 @@ def test_model_args_go_before_the_options_of_the_command_line() -> None:
     [
         ({"dtype": "int8"}, "dtype is one of auto, float32"),
         ({"long_audio": "cut"}, "long_audio is one of refuse, truncate"),
+        ({"device": "tpux"}, "--device 'tpux' is none that torch knows"),
+        ({"device": "cuda:99"}, r"--device cuda:99: there are \d+ CUDA devices"),
     ],
 )
 def test_bad_model_args_end_in_a_sentence(settings: dict[str, Any], message: str) -> None:
@@ -241,3 +247,21 @@ def test_naming_no_model_says_which_would_be_loaded(
     with caplog.at_level("WARNING", logger="lm_eval"):
         model_class("alm_hf")(device="cpu")
     assert "Qwen/Qwen2-Audio-7B-Instruct would be loaded at the first request" in caplog.text
+
+
+def test_numbers_mean_the_same_however_they_are_spelled(
+    scripted: ScriptedBackend, clip: Clip
+) -> None:
+    spellings = [{"temperature": 1, "top_k": 5}, {"temperature": 1.0, "top_k": 5.0}]
+    ask(scripted, *[request(clip, {**SAMPLED, **spelling}) for spelling in spellings])
+    assert len(scripted.orders) == 1
+
+
+def test_what_is_no_audio_is_not_answered_blindly(scripted: ScriptedBackend, clip: Clip) -> None:
+    with pytest.raises(UserError, match="take audio; a task gave 'visual' as well"):
+        ask(scripted, request(clip, GREEDY, visual=["picture"]))
+
+
+def test_the_harness_cache_is_refused(scripted: ScriptedBackend, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--use_cache is not offered"):
+        CachingLM(AudioLM(scripted), str(tmp_path / "cache"))

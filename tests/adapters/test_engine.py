@@ -1,6 +1,8 @@
 """The engine against plain `generate`, teacher forcing and itself in other batches."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -218,17 +220,38 @@ def test_a_system_turn_reaches_the_model(tiny_model: str, clips: list[Clip]) -> 
     assert model.log_likelihood((Turn("system", "Be brief."), user), ["sad"]) != plain
 
 
-def test_long_and_short_clips(tiny_model: str, make_clip: Callable[..., Clip]) -> None:
+def test_long_and_short_clips(
+    tiny_model: str, clips: list[Clip], make_clip: Callable[..., Clip]
+) -> None:
     long = make_clip("long", 200, 5.0)
-    with pytest.raises(UserError, match=r"long\.wav: 5\.0 s of audio, but this model hears 4 s"):
-        draws(backend(tiny_model), [order(long)])
+    drawing = backend(tiny_model).draw([order(clips[0]), order(long)])
+    message = r"1 of 2 clips are longer than the 4 s .*long\.wav \(5\.0 s\).*long_audio=truncate"
+    with pytest.raises(UserError, match=message):
+        next(drawing)  # before the first clip is drawn
     cutting = backend(tiny_model, long_audio="truncate")
     cut = draws(cutting, [order(long)])["long", 0]
     assert cutting.describe()["clips_truncated"] == 1
     start = Clip(long.path, 0.0, 4.0)
     assert cut.text == draws(backend(tiny_model), [order(start)])["long", 0].text
-    with pytest.raises(UserError, match=r"short\.wav: 0\.010 s of audio; this model needs 0\.1 s"):
+    with pytest.raises(UserError, match=r"shorter than the 0\.1 s .*short\.wav \(0\.010 s\)"):
         draws(backend(tiny_model), [order(make_clip("short", 200, 0.01))])
+    with pytest.raises(UserError, match="1 of 1 clips are longer"):
+        backend(tiny_model).log_likelihood(order(long).conversation, ["happy"])
+
+
+def test_the_record_tells_local_models_apart(tiny_model: str, tmp_path: Path) -> None:
+    copy, other = tmp_path / "copy", tmp_path / "other"
+    shutil.copytree(tiny_model, copy)
+    shutil.copytree(tiny_model, other)
+    weights = other / "model.safetensors"
+    changed = bytearray(weights.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    weights.write_bytes(bytes(changed))
+    same, alike, different = (
+        backend(str(folder)).describe() for folder in (tiny_model, copy, other)
+    )
+    assert same["model_sha"] == alike["model_sha"] != different["model_sha"]
+    assert (same["model_dtype"], same["model_device"]) == ("float32", "cpu")
 
 
 class TestTokenChooser:
