@@ -95,7 +95,8 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
             One `Draw` per request, in their order.
         """
         pools: dict[str, _Pool] = {}
-        places = [_place(pools, request, n) for request, n in _numbered(requests)]
+        numbered = tqdm(_numbered(requests), desc="Requests", leave=False, disable=disable_tqdm)
+        places = [_place(pools, request, number) for request, number in numbered]  # hashes clips
         self._fill(pools, disable_tqdm=disable_tqdm)
         return [pools[key].draws[index] for key, index in places]
 
