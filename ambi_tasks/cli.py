@@ -151,7 +151,8 @@ def ceiling(
         run = _metadata(name, root, metadata)
         corpus = get_corpus(name, run)
         votes = corpus.read(corpus.root(run), **corpus.chosen_options(run))
-        scores = reference_scores(votes, corpus.chosen_rule(run), seed=seed)
+        rule = corpus.chosen_rule(run)
+        scores = reference_scores(votes, rule, seed=seed, silent=corpus.silent)
     if as_json:
         typer.echo(json.dumps(scores.to_json(), indent=2))
     else:
@@ -295,7 +296,7 @@ def _facts(corpus: Corpus, found: Portrait) -> Table:
         outside = voters - found.label.annotators
         facts["annotators"] = f"{found.label.annotators} counted, {outside} outside the classes"
         facts["entropy"] = f"{found.entropy:.3f} bits"
-        facts["stratum"] = found.stratum
+        facts["stratum"] = found.stratum or "none, it is silent in every copy"
     else:
         facts["soft label"] = f"none ({found.label.value})"
     facts["label rule"] = corpus_check.rule_summary(found.rule)

@@ -4,16 +4,12 @@ Nothing here prints; `ambi_tasks.cli` does.
 """
 
 import difflib
-import logging
 import os
 import re
-import shutil
-import subprocess
 from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -25,8 +21,11 @@ import soundfile
 from ambi_tasks.audio import SAMPLING_RATE, Clip, audio_fault, clip_sha256, load_waveform
 from ambi_tasks.corpora import Corpus, Utterance
 from ambi_tasks.corpora.corpus import all_corpora
+from ambi_tasks.corpora.git import git_output
+from ambi_tasks.corpora.reader_warnings import reader_warnings
 from ambi_tasks.corpora.release import release_of
 from ambi_tasks.errors import UserError
+from ambi_tasks.label_index import label_index
 from ambi_tasks.labels import (
     DropReason,
     LabelRule,
@@ -40,7 +39,6 @@ from ambi_tasks.labels import (
 _SILENCE = 1e-4  # about three steps of 16-bit audio: dither, or nothing at all
 _POINTER = re.compile(rb"version https://git-lfs.*?^oid sha256:([0-9a-f]{64})$", re.M | re.S)
 _POINTER_MAX_BYTES = 1024  # by the specification of Git LFS
-_GIT_TIMEOUT_S = 120
 _SMOOTHED_MIN_UTTERANCES = 10
 _SMOOTHED_MIN_SHARE = 0.5
 _NEAREST_CANDIDATES = 10_000  # on either side; difflib compares some ten thousand names a second
@@ -207,7 +205,7 @@ class Overview:
         place: The copy's folder, who named it and its release, or how to name it.
         found: Whether there is a copy.
         read: Utterances read, None where there is no copy or it is broken.
-        kept: Of those, the ones with a soft label by the default label rule.
+        kept: Of those, the ones that a run by the default label rule has, were all audio there.
         trouble: Why a copy could not be read, in a clause; else empty.
     """
 
@@ -237,16 +235,14 @@ def overview(corpus: Corpus) -> Overview:
     release = release_of(root)
     place = f"{root} ({corpus.root_variable if named else 'bundled'})"
     place += f", {release}" if release else ""
-    tally = _Tally(corpus.label_rule)
     try:
-        read = kept = 0
-        for utterance in corpus.read(root, **corpus.chosen_options({})):
-            read += 1
-            kept += isinstance(tally.label(utterance.votes), SoftLabel)
+        index = label_index(corpus, root, corpus.chosen_options({}), corpus.label_rule)
     except UserError as error:
         return Overview(corpus, place, found=True, trouble=str(error).rstrip("."))
     except Exception as error:  # a reader of another package must not hide the other corpora
         return Overview(corpus, place, found=True, trouble=f"the reader failed with {error!r}")
+    kept = len(index.rows)
+    read = kept + sum(index.dropped.values())
     return Overview(corpus, place, found=True, read=read, kept=kept)
 
 
@@ -356,7 +352,7 @@ def _read(
     utterances: list[Utterance] = []
     cases: list[_Case] = []
     complete = corpus.expected_utterances if options == corpus.chosen_options({}) else None
-    with _warnings() as left_out:
+    with reader_warnings() as left_out:
         try:
             utterances.extend(corpus.read(root, **options))
         except (UserError, OSError) as error:
@@ -367,26 +363,6 @@ def _read(
         difference = abs(complete - len(utterances))
         cases.append(_Case(Kind.UTTERANCES, words=words, weight=difference))
     return utterances, cases + [_Case(Kind.LEFT_OUT, words=line) for line in left_out]
-
-
-@contextmanager
-def _warnings() -> Iterator[list[str]]:
-    """Collect what the readers warn of, which they do in children of the harness's logger."""
-    lines: list[str] = []
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(record.getMessage())
-
-    collector = Collector(logging.WARNING)
-    logger = logging.getLogger(f"lm_eval.{__package__}")
-    propagate, logger.propagate = logger.propagate, False
-    logger.addHandler(collector)
-    try:
-        yield lines
-    finally:
-        logger.removeHandler(collector)
-        logger.propagate = propagate
 
 
 def _label_cases(
@@ -525,7 +501,7 @@ def lfs_checksums(root: Path, paths: Collection[str]) -> dict[str, str]:
         The sha256 in hexadecimal of each of the paths that is an LFS pointer in the clone's HEAD;
         empty where the folder is in no clone or git is not installed.
     """
-    listed = _git(root, "ls-tree", "-r", "-z", "-l", "HEAD") or b""
+    listed = git_output(root, "ls-tree", "-r", "-z", "-l", "HEAD") or b""
     objects: dict[str, str] = {}
     for entry in listed.split(b"\0"):
         facts, _, name = entry.partition(b"\t")
@@ -534,7 +510,7 @@ def lfs_checksums(root: Path, paths: Collection[str]) -> dict[str, str]:
             _, _, object_id, size = facts.split()
             if size.isdigit() and int(size) < _POINTER_MAX_BYTES:
                 objects[path] = object_id.decode()
-    content = _git(root, "cat-file", "--batch", stdin="\n".join(objects.values())) or b""
+    content = git_output(root, "cat-file", "--batch", stdin="\n".join(objects.values())) or b""
     pointers = _batch(content)
     found = {path: _POINTER.match(pointers.get(one, b"")) for path, one in objects.items()}
     return {path: match[1].decode() for path, match in found.items() if match}
@@ -553,28 +529,6 @@ def _batch(output: bytes) -> dict[str, bytes]:
     return contents
 
 
-def _git(root: Path, *arguments: str, stdin: str = "") -> bytes | None:
-    """Ask git about the clone that holds a folder; None where there is none, or no git."""
-    program = shutil.which("git")
-    if program is None:
-        return None
-    # Of the variables, GIT_DIR and its like would lead to another clone than the folder's.
-    environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
-    environment |= {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
-    try:
-        done = subprocess.run(  # noqa: S603 - fixed commands
-            [program, "-C", str(root), *arguments],
-            input=stdin.encode(),
-            capture_output=True,
-            check=True,
-            timeout=_GIT_TIMEOUT_S,
-            env=environment,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
-
-
 # --- one utterance -------------------------------------------------------------------------------
 
 
@@ -587,7 +541,8 @@ class Portrait:
         rule: From votes to classes.
         label: Its soft label, or why it has none.
         entropy: Of the soft label in bits, None where there is none.
-        stratum: Among the utterances of the corpus, empty where there is no soft label.
+        stratum: Among the utterances of the corpus, empty where there is no soft label, or no sound
+            in any copy.
         sound: Its audio.
     """
 
@@ -621,7 +576,8 @@ def portrait(corpus: Corpus, metadata: Mapping[str, Any], name: str) -> Portrait
         for key, label in labels.items()
         if isinstance(label, SoftLabel)
     }
-    stratum = dict(zip(entropies, strata(list(entropies.values())), strict=True))
+    heard = {key: entropy for key, entropy in entropies.items() if key not in corpus.silent}
+    stratum = dict(zip(heard, strata(list(heard.values())), strict=True))
     (sound,) = _inspect_file([utterances[name]])
     return Portrait(
         utterance=utterances[name],

@@ -31,7 +31,8 @@ class Selection:
             `annotators` whose vote counts, `annotators_outside` whose vote lies outside the
             classes, `entropy` (bits) and `stratum`. No sample of audio is in it.
         counts: Utterances `read`, `kept` and `dropped` by reason; of the kept ones, the `votes`
-            that are `counted` and those `outside` the classes.
+            that are `counted` and those `outside` the classes; `notes`, where the reader left
+            something out, are its sentences about that.
         label_rule: The rule that made the soft labels.
         options: What was chosen of the corpus.
         release: Which release the copy is, empty where it does not tell.
@@ -118,6 +119,7 @@ def _counts(index: LabelIndex, rows: datasets.Dataset) -> dict[str, Any]:
             "counted": sum(rows["annotators"]) if len(rows) else 0,
             "outside": sum(rows["annotators_outside"]) if len(rows) else 0,
         },
+        **({"notes": list(index.notes)} if index.notes else {}),
     }
 
 

@@ -3,7 +3,8 @@
 Reading and labelling 200,000 utterances takes a while, and a run of eight tasks would do it eight
 times. The result is kept under `AMBI_CACHE` as an Arrow file that is mapped, not loaded. Its name
 is a hash of everything that it depends on: the label files' sizes and times, the options, the label
-rule and the code that read them. So an index is never out of date, only unused.
+rule and the code that read them. So an index is never out of date, only unused; but for the audio,
+which may have moved, and then the index is built again in its place.
 """
 
 import hashlib
@@ -11,10 +12,12 @@ import inspect
 import json
 import logging
 import os
+import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +30,21 @@ from tqdm import tqdm
 import ambi_tasks.corpora
 import ambi_tasks.labels
 from ambi_tasks.corpora import Corpus, Utterance
-from ambi_tasks.labels import DropReason, LabelRule, entropy_bits, soft_label, strata
+from ambi_tasks.corpora.reader_warnings import reader_warnings
+from ambi_tasks.errors import UserError
+from ambi_tasks.labels import (
+    KNOWN_SILENT,
+    DropReason,
+    LabelRule,
+    entropy_bits,
+    soft_label,
+    strata,
+)
 
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
 
-_SILENT, _KNOWN_SILENT = "silent", "known_silent"
-_ROWS, _SUMMARY = "rows", "summary.json"
+_ROWS, _SUMMARY, _BUILDING = "rows", "summary.json", ".building-"
+_LEFTOVER_AGE_S = 24 * 3600  # no build takes so long: its process ended before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +56,13 @@ class LabelIndex:
         dropped: Utterances that are no document, by reason: those of `labels.DropReason`, and
             `known_silent` for the clips that hold no sound in every copy of the corpus.
         manifest_sha256: See `documents.Selection`, of all rows.
+        notes: What the reader left out of the labels, in sentences.
     """
 
     rows: datasets.Dataset
     dropped: dict[str, int]
     manifest_sha256: str
+    notes: tuple[str, ...] = ()
 
 
 def cache_folder() -> Path:
@@ -59,7 +73,7 @@ def cache_folder() -> Path:
 def label_index(
     corpus: Corpus, root: Path, options: Mapping[str, str], rule: LabelRule
 ) -> LabelIndex:
-    """Open the index of a corpus, after building it if need be.
+    """Open the index of a corpus, after building it if need be, and tell its notes.
 
     Args:
         corpus: What to read.
@@ -68,30 +82,93 @@ def label_index(
         rule: How votes become labels.
 
     Raises:
-        UserError: A label file is missing or malformed.
+        UserError: A label file is missing or malformed, or the index cannot be written.
     """
+    index = _index(corpus, root, options, rule)
+    for note in index.notes:  # the reader is asked once, but every run should know
+        _log.warning("%s", note)
+    return index
+
+
+def _index(corpus: Corpus, root: Path, options: Mapping[str, str], rule: LabelRule) -> LabelIndex:
     if corpus.label_files is None:
         with tempfile.TemporaryDirectory() as folder:
             return _open(
                 _build(corpus, root, options, rule, Path(folder) / "index"), in_memory=True
             )
     path = cache_folder() / f"{corpus.name}-{_identity(corpus, root, options, rule)}"
-    if path.is_dir():
-        try:
-            return _open(path)
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            aside = path.with_name(f"{path.name}.broken-{os.getpid()}")
-            path.rename(aside)
-            _log.warning("The index %s cannot be read (%s); it is built again.", aside, error)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".building-") as folder:
-        built = _build(corpus, root, options, rule, Path(folder) / "index")
-        try:
-            built.rename(path)
-        except OSError:  # another process was first; its index is the same
-            if not path.is_dir():
-                raise
+    index = _kept(path)
+    if index is not None and not _audio_moved(index, root):
+        return index
+    with _building_folder(path.parent) as folder:
+        built = _build(corpus, root, options, rule, folder / "index")
+        with _cache_faults():
+            if index is not None:
+                with suppress(FileNotFoundError):  # another process did
+                    path.rename(folder / "before")
+            _put(built, path)
     return _open(path)
+
+
+def _kept(path: Path) -> LabelIndex | None:
+    """Open an index, if it is there; one that cannot be read is set aside."""
+    with _cache_faults():
+        if not path.is_dir():
+            return None
+    try:
+        return _open(path)
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        aside = path.with_name(f"{path.name}.broken-{os.getpid()}")
+        with _cache_faults():
+            path.rename(aside)
+        _log.warning("The index %s cannot be read (%s); it is built again.", aside, error)
+        return None
+
+
+def _audio_moved(index: LabelIndex, root: Path) -> bool:
+    """Whether the audio's folder is gone, perhaps for one of another name in the same corpus."""
+    if not len(index.rows) or not root.is_dir():
+        return False
+    return not Path(index.rows[0]["audio"]["path"]).parent.is_dir()
+
+
+def _put(built: Path, path: Path) -> None:
+    try:
+        built.rename(path)
+    except OSError:  # another process was first; its index is the same
+        if not path.is_dir():
+            raise
+
+
+@contextmanager
+def _building_folder(parent: Path) -> Iterator[Path]:
+    """A folder beside the indexes that is removed in the end; what others left there goes too."""
+    with ExitStack() as stack:
+        with _cache_faults():
+            parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(parent)
+            temporary = tempfile.TemporaryDirectory(dir=parent, prefix=_BUILDING)
+            folder = stack.enter_context(temporary)
+        yield Path(folder)
+
+
+def _remove_leftovers(parent: Path) -> None:
+    for leftover in parent.glob(f"{_BUILDING}*"):
+        with suppress(FileNotFoundError):  # its own process removes it in this moment
+            if leftover.stat().st_mtime < time.time() - _LEFTOVER_AGE_S:
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def _cache_faults() -> Iterator[None]:
+    """Say in a sentence that the cache is at fault."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{cache_folder()}: no index can be written there ({error.strerror}); "
+            f"set AMBI_CACHE to a folder that you may write to."
+        ) from error
 
 
 def _identity(corpus: Corpus, root: Path, options: Mapping[str, str], rule: LabelRule) -> str:
@@ -105,7 +182,6 @@ def _identity(corpus: Corpus, root: Path, options: Mapping[str, str], rule: Labe
     ours = sorted(Path(ambi_tasks.corpora.__file__).parent.glob("*.py"))
     code = [str(file) for file in (*ours, ambi_tasks.labels.__file__, __file__, reader) if file]
     content = {
-        "folders": sorted(path.name for path in root.iterdir()),  # the audio's, for one
         "files": files,
         "options": dict(options),
         "rule": asdict(rule),
@@ -123,19 +199,17 @@ def _build(
     dropped: Counter[str] = Counter()
     entropies: list[float] = []
     draft, writer = folder / "draft.arrow", None
-    silent = {name for names in corpus.known_faults.get(_SILENT, ()) for name in names}
-    utterances = corpus.read(root, **options)
-    for utterance in tqdm(utterances, desc=f"Reading {corpus.title}", unit=" utterances"):
-        if utterance.id in silent:  # there is nothing to hear, so there is nothing to predict
-            dropped[_KNOWN_SILENT] += 1
-            continue
-        row = _row(utterance, rule)
-        if isinstance(row, DropReason):
-            dropped[row.value] += 1
-            continue
-        entropies.append(row["entropy"])
-        writer = writer or ArrowWriter(path=str(draft), features=_features(utterance))
-        writer.write(row)
+    with reader_warnings() as notes:
+        for utterance in _utterances(corpus, root, options):
+            row = _row(utterance, rule)
+            if utterance.id in corpus.silent:
+                dropped[KNOWN_SILENT] += 1
+            elif isinstance(row, DropReason):
+                dropped[row.value] += 1
+            else:
+                entropies.append(row["entropy"])
+                writer = writer or ArrowWriter(path=str(draft), features=_features(utterance))
+                writer.write(row)
     rows = datasets.Dataset.from_dict({})
     if writer is not None:
         writer.finalize()
@@ -148,18 +222,43 @@ def _build(
         "rows": len(entropies),
         "dropped": dict(dropped),
         "manifest_sha256": manifest_sha256(rows, rule),
+        "notes": notes,
     }
     (folder / _SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
     return folder
 
 
-def _open(folder: Path, *, in_memory: bool = False) -> LabelIndex:
+def _utterances(corpus: Corpus, root: Path, options: Mapping[str, str]) -> Iterator[Utterance]:
+    """Read a corpus, with a bar where somebody watches."""
+    utterances = corpus.read(root, **options)
+    yield from tqdm(utterances, desc=f"Reading {corpus.title}", unit=" utterances", disable=None)
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    """What is kept beside the rows.
+
+    Raises:
+        ValueError: It is not what was written.
+    """
     summary = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
+    types = {"rows": int, "dropped": dict, "manifest_sha256": str, "notes": list}
+    if not isinstance(summary, dict) or not all(
+        isinstance(summary.get(name), one) for name, one in types.items()
+    ):
+        raise ValueError(f"{_SUMMARY} lacks {', '.join(types)} of the right types")
+    if not all(isinstance(count, int) for count in summary["dropped"].values()):
+        raise ValueError(f"{_SUMMARY} has a count that is no number")
+    return summary
+
+
+def _open(folder: Path, *, in_memory: bool = False) -> LabelIndex:
+    summary = _summary(folder)
     if summary["rows"]:
         rows = datasets.load_from_disk(str(folder / _ROWS), keep_in_memory=in_memory)
     else:
         rows = datasets.Dataset.from_dict({})
-    return LabelIndex(rows, summary["dropped"], summary["manifest_sha256"])
+    notes = tuple(map(str, summary["notes"]))
+    return LabelIndex(rows, summary["dropped"], summary["manifest_sha256"], notes)
 
 
 def manifest_sha256(rows: datasets.Dataset, rule: LabelRule) -> str:

@@ -6,7 +6,7 @@ results: two scores compare only where it agrees.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
@@ -37,6 +37,9 @@ class DropReason(str, Enum):
     TOO_FEW_VOTES = "too_few_votes"
 
 
+KNOWN_SILENT = "known_silent"
+"""The reason beside those of `DropReason`: the clip holds no sound in every copy of the corpus."""
+
 MultiTick = Literal["split", "sum", "first"]
 OutOfSet = Literal["drop_vote", "other_class", "drop_utterance"]
 
@@ -66,10 +69,8 @@ class LabelRule:
     min_votes: int = 1
 
     def __post_init__(self) -> None:
-        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):  # noqa: PLR2004
-            raise UserError(
-                f"A label rule needs two or more different classes, not {self.classes}."
-            )
+        _check_types(self)
+        _check_classes(self.classes)
         if strangers := sorted(set(self.merge.values()) - set(self.classes)):
             raise UserError(
                 f"The label rule merges into {strangers}, which are not among its classes."
@@ -86,6 +87,35 @@ class LabelRule:
             )
         if self.min_votes < 1:
             raise UserError(f"The label rule's min_votes must be at least 1, not {self.min_votes}.")
+
+
+def _check_types(rule: LabelRule) -> None:
+    """Refuse what JSON and YAML let through: a rule may come from a user's `--metadata`."""
+    names = [*rule.classes] if isinstance(rule.classes, tuple | list) else [None]
+    if not all(isinstance(name, str) for name in names):
+        raise UserError(
+            f"The label rule's classes are a list of words like ['happy', 'sad'], "
+            f"not {rule.classes!r}."
+        )
+    merge: object = rule.merge
+    if not isinstance(merge, Mapping) or not all(
+        isinstance(word, str) for pair in merge.items() for word in pair
+    ):
+        raise UserError(
+            f"The label rule's merge is a mapping of words like {{'excited': 'happy'}}, "
+            f"not {merge!r}."
+        )
+    if isinstance(rule.min_votes, bool) or not isinstance(rule.min_votes, int):
+        raise UserError(f"The label rule's min_votes is a whole number, not {rule.min_votes!r}.")
+
+
+def _check_classes(classes: Sequence[str]) -> None:
+    # An answer is read without regard to case, so classes that differ in it alone are one.
+    if len(classes) < 2 or len({name.strip().casefold() for name in classes}) < len(classes):  # noqa: PLR2004
+        raise UserError(
+            f"A label rule needs two or more different classes, not {classes}; "
+            f"name each once, upper and lower case being the same."
+        )
 
 
 def _check_policy(name: str, value: str, known: Sequence[str]) -> None:

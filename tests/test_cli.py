@@ -384,7 +384,7 @@ def test_show_of_a_real_utterance(real_root):
 
 def test_list_with_the_real_copy(real_root, monkeypatch):
     monkeypatch.setenv("CREMA_D_ROOT", str(real_root))
-    assert "7,442 kept of 7,442 utterances" in ambi("corpora").stdout
+    assert "7,441 kept of 7,442 utterances" in ambi("corpora").stdout
 
 
 def test_ceiling_of_the_demo_corpus():
@@ -396,3 +396,13 @@ def test_ceiling_of_the_demo_corpus():
     scores = json.loads(ambi("corpora", "ceiling", "demo", "--seed", "3", "--json").output)
     assert scores["seed"] == 3
     assert_refused(ambi("corpora", "ceiling", "dema"), "did you mean 'demo'")
+
+
+def test_a_clip_that_a_run_leaves_out_has_no_ceiling_and_no_stratum(tmp_path):
+    silent = "1076_MTI_SAD_XX"
+    root = write_crema_d(tmp_path / "CREMA-D", {**CLIPS, silent: {"S": 4}})
+    shown = ambi("corpora", "ceiling", "crema_d", "--root", root, "--json")
+    scores = json.loads(shown.stdout)
+    assert (scores["utterances"], scores["dropped"]) == (3, {"known_silent": 1})
+    shown = ambi("corpora", "show", "crema_d", silent, "--root", root)
+    assert "stratum none, it is silent in every copy" in rows(shown.stdout)

@@ -511,8 +511,22 @@ def test_mistaken_metadata_is_no_finding(clone, tmp_path):
 def test_overview_of_a_copy(clone, monkeypatch):
     monkeypatch.setenv("CREMA_D_ROOT", str(clone))
     seen = overview(get_corpus("crema_d"))
-    assert (seen.read, seen.kept, seen.found, seen.trouble) == (5, 5, True, "")
+    assert (seen.read, seen.kept, seen.found, seen.trouble) == (5, 4, True, "")  # one is silent
     assert seen.place == f"{clone} (CREMA_D_ROOT)"
+
+
+def test_overview_opens_the_index_of_a_run(clone, monkeypatch):
+    monkeypatch.setenv("CREMA_D_ROOT", str(clone))
+    calls = []
+
+    def read(root, **options):
+        calls.append(root)
+        yield from get_corpus("crema_d").read(root, **options)
+
+    corpus = crema_d(read=read)
+    first, second = overview(corpus), overview(corpus)
+    assert (first.read, first.kept) == (second.read, second.kept) == (5, 4)
+    assert len(calls) == 1
 
 
 def test_overview_of_the_bundled_corpus(monkeypatch):

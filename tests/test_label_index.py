@@ -1,7 +1,10 @@
 """The index of a corpus: built once, used again while nothing changed, and the same as before."""
 
+import json
+import logging
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from ambi_tasks.label_index import LabelIndex, cache_folder, label_index
 from ambi_tasks.labels import LabelRule, Vote
 
 RULE = LabelRule(("yes", "no"))
+NOTE = "votes.txt: 1 line is left out."
+_reader_log = logging.getLogger("lm_eval.ambi_tasks.corpora.counted")
 
 
 class Reader:
@@ -37,6 +42,10 @@ class Reader:
         self.calls += 1
         for line in (root / "votes.txt").read_text(encoding="utf-8").splitlines():
             name, *ticks = line.split()
+            if name == "#":
+                _reader_log.warning("%s: %d line is left out.", "votes.txt", 1)
+                _reader_log.info("a detail")
+                continue
             if ticks == ["fault"]:
                 raise UserError(f"votes.txt: {name} is at fault.")
             yield Utterance(
@@ -150,3 +159,104 @@ def test_clips_that_are_known_to_be_silent_are_left_out_and_counted(root: Path) 
     index = label_index(corpus, root, {}, RULE)
     assert [row["id"] for row in index.rows] == ["a"]
     assert index.dropped["known_silent"] == 1
+
+
+def test_what_the_reader_left_out_is_told_every_time(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (root / "votes.txt").write_text("a yes no\n# no\n", encoding="utf-8")
+    reader = Reader()
+    for label_files in (lambda root: [root / "votes.txt"], None):
+        corpus = reader.corpus(label_files=label_files)
+        for _ in range(2):
+            caplog.clear()
+            assert label_index(corpus, root, {}, RULE).notes == (NOTE,)
+            assert caplog.messages == [NOTE]
+    assert reader.calls == 3
+
+
+def test_notes_do_not_depend_on_what_is_shown(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (root / "votes.txt").write_text("a yes no\n# no\n", encoding="utf-8")
+    with caplog.at_level(logging.ERROR, logger="lm_eval"):
+        assert label_index(Reader().corpus(), root, {}, RULE).notes == (NOTE,)
+    (root / "votes.txt").write_text("b yes no\n# no\n", encoding="utf-8")
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="lm_eval"):
+        label_index(Reader().corpus(), root, {}, RULE)
+    assert caplog.messages == ["a detail", NOTE]
+
+
+@pytest.mark.parametrize("below", ["", "indexes"])
+def test_a_cache_that_is_a_file(root: Path, tmp_path: Path, below: str) -> None:
+    (tmp_path / "cache").parent.mkdir(exist_ok=True)
+    if below:
+        (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / below).write_text("", encoding="utf-8")
+    with pytest.raises(UserError, match=r"no index can be written there .* set AMBI_CACHE to a"):
+        label_index(Reader().corpus(), root, {}, RULE)
+
+
+def test_a_cache_that_may_not_be_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    with pytest.raises(UserError, match=r"no index can be written there \(Permission denied\)"):
+        label_index(Reader().corpus(), root, {}, RULE)
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        [],
+        {},
+        {"rows": "2", "dropped": {}, "manifest_sha256": "", "notes": []},
+        {"rows": 2, "dropped": [], "manifest_sha256": "", "notes": []},
+        {"rows": 2, "dropped": {"no_votes": "1"}, "manifest_sha256": "", "notes": []},
+        {"rows": 2, "dropped": {}, "manifest_sha256": "", "notes": None},
+    ],
+)
+def test_a_summary_of_a_wrong_type_is_broken(root: Path, summary: Any) -> None:
+    reader = Reader()
+    expected = rows(label_index(reader.corpus(), root, {}, RULE))
+    (index,) = cache_folder().iterdir()
+    (index / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    assert rows(label_index(reader.corpus(), root, {}, RULE)) == expected
+    assert reader.calls == 2
+
+
+def test_old_leftovers_of_a_build_are_removed(root: Path) -> None:
+    old, young = (cache_folder() / f".building-{age}" for age in ("old", "young"))
+    for folder in (old, young):
+        (folder / "index").mkdir(parents=True)
+    os.utime(old, (1, 1))
+    label_index(Reader().corpus(), root, {}, RULE)
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_another_folder_beside_the_labels_changes_nothing(root: Path) -> None:
+    reader = Reader()
+    label_index(reader.corpus(), root, {}, RULE)
+    (root / "results").mkdir()
+    label_index(reader.corpus(), root, {}, RULE)
+    assert reader.calls == 1
+
+
+def test_audio_that_moved_is_found_again(root: Path) -> None:
+    (root / "votes.txt").write_text("old/a yes no\n", encoding="utf-8")
+    (root / "old").mkdir()
+    reader = Reader()
+    corpus = reader.corpus()
+    before = label_index(corpus, root, {}, RULE)
+    (root / "old").rename(root / "new")
+
+    def read(root: Path) -> Iterator[Utterance]:
+        for one in reader.read(root):
+            yield replace(one, clip=Clip(one.clip.path.replace("old/", "new/")))
+
+    for _ in range(2):
+        after = label_index(replace(corpus, read=read), root, {}, RULE)
+        assert after.rows[0]["audio"]["path"] == str(root / "new" / "a.wav")
+    assert reader.calls == 2
+    assert len(list(cache_folder().iterdir())) == 1
+    assert before.rows[0]["audio"]["path"] == str(root / "old" / "a.wav"), "still open"

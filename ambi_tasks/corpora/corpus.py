@@ -4,7 +4,7 @@ import difflib
 import importlib
 import os
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib.metadata import entry_points
@@ -17,6 +17,8 @@ from ambi_tasks.errors import UserError
 from ambi_tasks.labels import LabelRule, Vote
 
 ENTRY_POINT_GROUP = "ambi_tasks.corpora"
+
+_OTHER = "other"  # the class of votes outside the others; a corpus need not have the word
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ class Corpus:
         known_faults: Faults of the release itself, in every copy: a kind of
             `ambi_tasks.corpus_check` -> the utterances of each case.
         bundled_root: Where the corpus lies if it comes with the package, else None.
+        vocabulary: The corpus's own words for emotions, as its votes have them; a label rule that
+            the user gives may use no other. Empty where they are not known, so that nothing is
+            checked.
     """
 
     name: str
@@ -77,11 +82,17 @@ class Corpus:
     expected_utterances: int | None = None
     known_faults: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     bundled_root: Path | None = None
+    vocabulary: tuple[str, ...] = ()
 
     @property
     def root_variable(self) -> str:
         """The environment variable that names the user's copy."""
         return f"{self.name.upper()}_ROOT"
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Utterances without sound in every copy: nothing can be heard in them, so none counts."""
+        return frozenset(name for names in self.known_faults.get("silent", ()) for name in names)
 
     def root(self, metadata: Mapping[str, Any]) -> Path:
         """Find the user's copy.
@@ -132,7 +143,8 @@ class Corpus:
                 differ; a `preset` among them says from which.
 
         Raises:
-            UserError: There is no such preset or field, or the fields contradict each other.
+            UserError: There is no such preset or field, a field is of the wrong type, the fields
+                contradict each other, or they use a word that the corpus does not.
         """
         asked = metadata.get("label_rule", "default")
         changes = dict(asked) if isinstance(asked, Mapping) else {"preset": asked}
@@ -148,9 +160,32 @@ class Corpus:
             raise UserError(
                 f"A label_rule has no field '{strangers[0]}'; it has: {', '.join(known)}."
             )
-        if "classes" in changes:
+        if isinstance(changes.get("classes"), list):
             changes["classes"] = tuple(changes["classes"])
-        return LabelRule(**(asdict(rules[preset]) | changes))
+        rule = LabelRule(**(asdict(rules[preset]) | changes))
+        if changes:  # the corpus's own rules may be of a wider vocabulary than is declared
+            self._check_words(rule)
+        return rule
+
+    def _check_words(self, rule: LabelRule) -> None:
+        """Refuse words that no vote has: a mistyped class would get no votes, and a score."""
+        made = {_OTHER, *rule.merge.values()}
+        used = [*rule.merge, *(name for name in rule.classes if name not in made)]
+        strangers = [word for word in used if word not in self.vocabulary]
+        if self.vocabulary and strangers:
+            raise UserError(
+                f"The label_rule names '{strangers[0]}', but there is no '{strangers[0]}' in "
+                f"{self.title}; {_nearest(strangers[0], self.vocabulary)}"
+            )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the nearest known one, or all of them."""
+    folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.strip().casefold(), folded, n=1)
+    if near:
+        return f"did you mean '{folded[near[0]]}'?"
+    return f"there are: {', '.join(sorted(folded.values()))}."
 
 
 @cache
@@ -190,7 +225,5 @@ def get_corpus(name: str, metadata: Mapping[str, Any] | None = None) -> Corpus:
             return made
     corpora = all_corpora()
     if name not in corpora:
-        near = difflib.get_close_matches(name, corpora, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(corpora))}."
-        raise UserError(f"There is no corpus '{name}'; {hint}")
+        raise UserError(f"There is no corpus '{name}'; {_nearest(name, corpora)}")
     return corpora[name]

@@ -216,6 +216,7 @@ CORPUS = Corpus(
     source="clone github.com/CheyneyComputerScience/CREMA-D with Git LFS",
     licence="ODbL 1.0 (database), DbCL 1.0 (contents)",
     label_rule=LabelRule(classes=tuple(_CLASS_OF_LETTER.values())),
+    vocabulary=tuple(_CLASS_OF_LETTER.values()),
     read=read,
     expected_utterances=7_442,
     known_faults={

@@ -36,6 +36,7 @@ CORPUS = Corpus(
     source="it comes with the package",
     licence="CC0 1.0",
     label_rule=LabelRule(classes=_EMOTIONS),
+    vocabulary=_EMOTIONS,
     read=read,
     label_files=lambda root: [root / "votes.csv"],
     bundled_root=Path(__file__).parent.parent / "demo" / "corpus",

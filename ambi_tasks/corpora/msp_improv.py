@@ -190,6 +190,7 @@ CORPUS = Corpus(
     source="ask the MSP lab of UT Dallas for it",
     licence="UT Dallas licence, no redistribution",
     label_rule=LabelRule(classes=("neutral", "happy", "angry", "sad")),
+    vocabulary=tuple(dict.fromkeys(_LABELS.values())),
     read=read,
     expected_utterances=8_438,
     options={"part": (_ALL, *_PART_OF.values()), "fold": (_ALL, *_FOLDS)},

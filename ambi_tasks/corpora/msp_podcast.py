@@ -375,6 +375,7 @@ CORPUS = Corpus(
     source="ask the MSP lab of UT Dallas for it",
     licence="UT Dallas licence, no redistribution",
     label_rule=LabelRule(classes=("neutral", "happy", "angry", "sad")),
+    vocabulary=tuple(sorted(_LABELS)),
     read=read,
     options={"split": (*_SPLITS, _ALL)},
     presets={

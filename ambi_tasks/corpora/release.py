@@ -1,9 +1,9 @@
 """Which release of a corpus a copy is, as far as its folder tells."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
+
+from ambi_tasks.corpora.git import git_output
 
 _VERSION = re.compile(r"(?<![\d.])\d+\.\d+(\.\d+)?(?![\d.])")
 
@@ -18,10 +18,7 @@ def release_of(root: Path) -> str:
         `commit <hash>` for a git clone, else the version number in the folder's name, else nothing:
         releases that carry no mark (IEMOCAP has one release alone) are told by their manifest hash.
     """
-    if (root / ".git").exists() and (git := shutil.which("git")):
-        command = [git, "-C", str(root), "rev-parse", "--short=12", "HEAD"]
-        asked = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-        if asked.returncode == 0:
-            return f"commit {asked.stdout.strip()}"
+    if (root / ".git").exists() and (head := git_output(root, "rev-parse", "--short=12", "HEAD")):
+        return f"commit {head.decode().strip()}"
     found = _VERSION.search(root.resolve().name)
     return found[0] if found else ""

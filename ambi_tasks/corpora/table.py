@@ -6,7 +6,8 @@ A CSV or Parquet file with the columns `utterance` and `path`, optionally `start
 utterance with a column of counts per class. Paths are relative to the table.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,10 +20,25 @@ from ambi_tasks.corpora.csv_table import rows
 from ambi_tasks.errors import UserError
 from ambi_tasks.labels import LabelRule, Vote
 
+_log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
+
 _DESCRIPTION = ("utterance", "path", "start", "end", "speaker", "rater")
 _EMOTION = "emotion"
 
+_UNNAMED = ("", "__index_level_0__")  # as pandas writes its index to CSV and to Parquet
+
 _Row: TypeAlias = tuple[str, dict[str, str]]  # `file:line`, and column -> text
+
+
+class _Table(Corpus):
+    """A corpus that lies where its table lies, whatever `TABLE_ROOT` in the environment says."""
+
+    __slots__ = ()
+
+    def root(self, metadata: Mapping[str, Any]) -> Path:  # noqa: ARG002 - they name the table
+        """The table's folder."""
+        assert self.bundled_root is not None
+        return self.bundled_root
 
 
 def corpus_for(metadata: Mapping[str, Any]) -> Corpus:
@@ -30,10 +46,12 @@ def corpus_for(metadata: Mapping[str, Any]) -> Corpus:
 
     Args:
         metadata: Its `table` is the file; its `label_rule` may name the classes, which are
-            otherwise all that occur, in alphabetical order.
+            otherwise all that occur, in alphabetical order. In a table of counts the columns of
+            the named classes and of the labels merged into them are read, and no other.
 
     Raises:
-        UserError: No table is named, or it holds fewer than two classes.
+        UserError: No table is named, it cannot be read, it holds fewer than two classes, or the
+            label rule asks for votes outside the classes that a table of counts does not give.
     """
     if not metadata.get("table"):
         raise UserError(
@@ -41,28 +59,52 @@ def corpus_for(metadata: Mapping[str, Any]) -> Corpus:
             "docs/corpora.md says what it holds."
         )
     path = Path(str(metadata["table"])).expanduser().resolve()
-    rule = metadata.get("label_rule")
-    named = rule.get("classes") if isinstance(rule, Mapping) else None
-    classes = tuple(named or sorted(_classes(path)))
+    if path.is_dir():
+        raise UserError(f"{path}: a folder, not a table; name the CSV or Parquet file in it.")
+    asked = metadata.get("label_rule")
+    rule = asked if isinstance(asked, Mapping) and asked.get("classes") else None
+    words = tuple(sorted(_words(path, named=rule is not None)))
+    counted: Collection[str] | None = None
+    if rule is None:
+        classes = words
+        _log.info("%s: the classes are %s.", path, ", ".join(classes))
+    else:
+        chosen = LabelRule(classes=rule["classes"], merge=rule.get("merge", {}))
+        classes = tuple(chosen.classes)
+        counted = {*classes, *chosen.merge}
+        _check_outside(path, rule)
     if len(classes) < 2:  # noqa: PLR2004
         raise UserError(f"{path}: two or more classes are needed, but there is {list(classes)}.")
-    return Corpus(
+    return _Table(
         name="table",
         title=f"The table {path.name}",
         source="docs/corpora.md says what such a table holds",
         licence="its owner's",
         label_rule=LabelRule(classes=classes),
-        read=lambda _: read_table(path),
+        vocabulary=words,
+        read=lambda _: read_table(path, counted),
         label_files=lambda _: [path],
         bundled_root=path.parent,
     )
 
 
-def read_table(path: Path) -> Iterator[Utterance]:
+def _check_outside(path: Path, rule: Mapping[str, Any]) -> None:
+    """Refuse a policy for votes outside the named classes where such votes are not read."""
+    policy = rule.get("out_of_set", "drop_vote")
+    first = next(_rows(path), None)
+    if first and _EMOTION not in first[1] and policy != "drop_vote":
+        raise UserError(
+            f"{path}: a table of counts has no votes outside the classes that label_rule names, so "
+            f"out_of_set '{policy}' has nothing to do; leave it out, or give one row per vote."
+        )
+
+
+def read_table(path: Path, counted: Collection[str] | None = None) -> Iterator[Utterance]:
     """Read a table of votes or of counts.
 
     Args:
         path: A CSV file, or a Parquet file by its suffix.
+        counted: The columns that may be counts of votes; None for all that describe nothing else.
 
     Raises:
         UserError: The table is missing or malformed, an utterance's rows are apart or contradict
@@ -73,7 +115,10 @@ def read_table(path: Path) -> Iterator[Utterance]:
         own = list(group)
         where, first = own[0]
         if name in seen:
-            raise UserError(f"{where}: the votes of {name} are not next to each other.")
+            raise UserError(
+                f"{where}: the votes of {name} are not next to each other; "
+                f"sort the table by utterance."
+            )
         seen.add(name)
         _check_agreement(own)
         yield Utterance(
@@ -81,7 +126,7 @@ def read_table(path: Path) -> Iterator[Utterance]:
             clip=Clip(
                 str(path.parent / first["path"]), _seconds(own[0], "start"), _seconds(own[0], "end")
             ),
-            votes=tuple(_votes(own)),
+            votes=tuple(_votes(own, counted)),
             speaker=first.get("speaker") or name,
         )
 
@@ -102,25 +147,35 @@ def _rows(path: Path) -> Iterator[_Row]:
         yield f"{path}: row {number}", text
 
 
-def _classes(path: Path) -> set[str]:
+def _words(path: Path, *, named: bool) -> set[str]:
+    """All that votes are for, or may be where the classes are named."""
     found: set[str] = set()
     for row in _rows(path):
-        found.update(_ticks(row) if _EMOTION in row[1] else _class_columns(row[1]))
+        if _EMOTION not in row[1]:
+            columns = set(_class_columns(row[1]))
+            if not named and columns.intersection(_UNNAMED):
+                raise UserError(
+                    f"{path}: a column has no name, as pandas writes its index; write the table "
+                    f"with index=False, or name the classes by label_rule."
+                )
+            return columns - {*_UNNAMED}
+        found.update(_ticks(row))
     return found
 
 
-def _class_columns(row: Mapping[str, str]) -> list[str]:
-    return [name for name in row if name not in _DESCRIPTION]
+def _class_columns(row: Mapping[str, str], counted: Collection[str] | None = None) -> list[str]:
+    others = [name for name in row if name not in _DESCRIPTION]
+    return others if counted is None else [name for name in others if name in counted]
 
 
-def _votes(own: Sequence[_Row]) -> Iterator[Vote]:
+def _votes(own: Sequence[_Row], counted: Collection[str] | None) -> Iterator[Vote]:
     if _EMOTION in own[0][1]:
         for row in own:
             yield Vote(_ticks(row), row[1].get("rater", ""))
         return
     if len(own) > 1:
         raise UserError(f"{own[1][0]}: a second row of counts for {own[1][1]['utterance']}.")
-    for name in _class_columns(own[0][1]):
+    for name in _class_columns(own[0][1], counted):
         yield from [Vote((name,))] * _count(own[0], name)
 
 

@@ -1,6 +1,6 @@
 """The floors and the human ceiling of a corpus, with intervals, as one result."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ class ReferenceScores:
         annotators: Annotators whose vote counts per scored utterance, on average.
         too_few_annotators: Utterances with a soft label that were not scored, because it is that of
             one annotator.
-        dropped: Utterances without a soft label, by reason.
+        dropped: Utterances without a soft label or without sound, by reason.
         label_rule: The rule that made the soft labels.
         repetitions: Splits, and panels, per utterance.
         resamples: Resamples of the speakers for the intervals.
@@ -97,6 +97,7 @@ def reference_scores(
     seed: int,
     repetitions: int = 200,
     resamples: int = 2000,
+    silent: Collection[str] = (),
 ) -> ReferenceScores:
     """Score the floors and the annotators themselves by every metric of distributions.
 
@@ -111,6 +112,7 @@ def reference_scores(
             come.
         repetitions: Splits, and panels, per utterance.
         resamples: Resamples of the speakers.
+        silent: Names of utterances to leave out, as a run does: see `Corpus.silent`.
 
     Raises:
         UserError: A setting is out of range, no utterance has two annotators whose vote counts, or
@@ -123,7 +125,7 @@ def reference_scores(
     ):
         if setting < least:
             raise UserError(f"The {name} of reference scores is {setting}, but at least {least}.")
-    table = vote_table(utterances, rule)
+    table = vote_table(utterances, rule, silent=silent)
     speakers = len(np.unique(table.speakers))
     _check(table, speakers)
     halves_rng, panels_rng, bootstrap_rng = np.random.default_rng(seed).spawn(3)

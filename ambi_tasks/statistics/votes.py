@@ -1,14 +1,14 @@
 """The votes of many utterances as arrays, annotator by annotator."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ambi_tasks.corpora.corpus import Utterance
-from ambi_tasks.labels import DropReason, LabelRule, SoftLabel, Vote, soft_label
+from ambi_tasks.labels import KNOWN_SILENT, DropReason, LabelRule, SoftLabel, Vote, soft_label
 from ambi_tasks.metrics.validation import Floats
 
 MIN_ANNOTATORS = 2
@@ -30,7 +30,7 @@ class VoteTable:
         speakers: (N,), names.
         too_few_annotators: Utterances left out because they have a soft label, but of one
             annotator.
-        dropped: Utterances that have no soft label, by reason.
+        dropped: Utterances that have no soft label or are silent, by reason.
     """
 
     masses: Floats
@@ -41,17 +41,23 @@ class VoteTable:
     dropped: Mapping[str, int]
 
 
-def vote_table(utterances: Iterable[Utterance], rule: LabelRule) -> VoteTable:
+def vote_table(
+    utterances: Iterable[Utterance], rule: LabelRule, *, silent: Collection[str] = ()
+) -> VoteTable:
     """Count the votes of each annotator by a rule.
 
     Args:
         utterances: In any order; their audio is not touched.
         rule: Decides which annotators count and for which classes.
+        silent: Names of utterances to leave out, as a run does: see `Corpus.silent`.
     """
     kept: list[tuple[Utterance, SoftLabel]] = []
     dropped: Counter[str] = Counter()
     too_few = 0
     for utterance in sorted(utterances, key=lambda one: one.id):
+        if utterance.id in silent:
+            dropped[KNOWN_SILENT] += 1
+            continue
         label = soft_label(utterance.votes, rule)
         if isinstance(label, DropReason):
             dropped[label.value] += 1

@@ -33,7 +33,8 @@ def test_default_rules():
     ("name", "message"),
     [
         ("cremad", "There is no corpus 'cremad'; did you mean 'crema_d'?"),
-        ("IEMOCAP", "There is no corpus 'IEMOCAP'; there are: "),
+        ("IEMOCAP", "There is no corpus 'IEMOCAP'; did you mean 'iemocap'?"),
+        ("qqq", "There is no corpus 'qqq'; there are: "),
     ],
 )
 def test_unknown_names(name, message):
@@ -118,11 +119,89 @@ def test_label_rules_by_name_and_by_field():
         ("lenient", "no label_rule 'lenient' for Mine; there are: default, strict"),
         ({"min_vote": 2}, "no field 'min_vote'; it has: classes, merge"),
         ({"multi_tick": "all"}, "multi_tick is one of split, sum, first"),
+        ({"classes": "yes"}, r"classes are a list of words like .*, not 'yes'"),
+        ({"classes": ["yes", 1]}, r"classes are a list of words like .*, not \('yes', 1\)"),
+        ({"classes": None}, "classes are a list of words like .*, not None"),
+        ({"classes": ["yes", "no", " No"]}, "two or more different classes"),
+        ({"merge": ["maybe", "no"]}, r"merge is a mapping of words like .*, not \['maybe', 'no'\]"),
+        ({"merge": {"maybe": 1}}, r"merge is a mapping of words like .*, not \{'maybe': 1\}"),
+        ({"min_votes": "2"}, "min_votes is a whole number, not '2'"),
+        ({"min_votes": 2.0}, "min_votes is a whole number, not 2.0"),
+        ({"min_votes": True}, "min_votes is a whole number, not True"),
     ],
 )
 def test_a_wrong_label_rule_is_a_sentence(asked, message):
     with pytest.raises(UserError, match=message):
         mine().chosen_rule({"label_rule": asked})
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "message"),
+    [
+        (
+            "crema_d",
+            {"classes": ["neutral", "happy", "angry", "sad"]},
+            (
+                "The label_rule names 'angry', but there is no 'angry' in CREMA-D; did you mean "
+                "'anger'?"
+            ),
+        ),
+        (
+            "iemocap",
+            {"merge": {"excitement": "happy"}},
+            (
+                "The label_rule names 'excitement', but there is no 'excitement' in IEMOCAP; did "
+                "you mean 'excited'?"
+            ),
+        ),
+        (
+            "demo",
+            {"classes": ["Happy", "sad"]},
+            (
+                "The label_rule names 'Happy', but there is no 'Happy' in The demo corpus; did you "
+                "mean 'happy'?"
+            ),
+        ),
+        (
+            "msp_improv",
+            {"classes": ["happy", "zzz"]},
+            (
+                "The label_rule names 'zzz', but there is no 'zzz' in MSP-IMPROV; there are: "
+                "angry, happy, neutral, other, sad."
+            ),
+        ),
+    ],
+)
+def test_a_word_that_no_vote_has_is_refused(name, asked, message):
+    with pytest.raises(UserError) as refusal:
+        get_corpus(name).chosen_rule({"label_rule": asked})
+    assert str(refusal.value) == message
+
+
+def test_other_and_what_is_merged_into_need_be_no_word_of_the_corpus():
+    asked = {
+        "classes": ["positive", "negative", "other"],
+        "merge": {"happy": "positive", "sad": "negative", "anger": "negative"},
+        "out_of_set": "other_class",
+    }
+    rule = get_corpus("crema_d").chosen_rule({"label_rule": asked})
+    assert rule.classes == ("positive", "negative", "other")
+
+
+def test_a_corpus_without_a_vocabulary_takes_any_word():
+    assert mine().chosen_rule({"label_rule": {"classes": ["a", "b"]}}).classes == ("a", "b")
+
+
+@pytest.mark.parametrize("corpus", all_corpora().values(), ids=lambda one: one.name)
+def test_every_rule_of_a_corpus_is_in_its_words(corpus):
+    assert corpus.vocabulary
+    for name in ("default", *corpus.presets):
+        corpus.chosen_rule({"label_rule": {"preset": name, "min_votes": 2}})
+
+
+def test_silent_utterances_are_those_of_the_known_faults():
+    assert get_corpus("crema_d").silent == {"1076_MTI_SAD_XX"}
+    assert mine().silent == frozenset()
 
 
 def test_a_corpus_of_another_package_is_found_by_its_entry_point(monkeypatch):

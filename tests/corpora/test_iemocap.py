@@ -192,7 +192,7 @@ def test_lines_of_an_unknown_kind_are_left_out_aloud(edit, caplog):
         votes = votes_under(root)
     assert votes["Ses01F_impro01_F000"] == VOTES["Ses01F_impro01_F000"][1:]
     assert [record.getMessage() for record in caplog.records] == [
-        f"{root / DIALOGUE}:4: not a line of a known kind, left out: E2:\tNeutral;\t()"
+        f"{root / DIALOGUE}:4: not a line of a known kind, left out."
     ]
 
 

@@ -155,6 +155,7 @@ def test_a_worker_without_an_emotion_is_no_vote(tmp_path, release, written, told
         "kept": 1,
         "dropped": {"no_votes": 1},
         "votes": {"counted": 1, "outside": 0},
+        "notes": ["MSP-Podcast: 2 workers gave no emotion for a turn and are not counted."],
     }
     assert told() == ["MSP-Podcast: 2 workers gave no emotion for a turn and are not counted."]
 

@@ -50,6 +50,14 @@ def test_by_hand():
     )
 
 
+def test_silent_utterances_are_left_out_and_counted():
+    result = reference_scores(CORPUS, TWO, seed=0, repetitions=1, silent={"a1"})
+    fewer = reference_scores(CORPUS[1:], TWO, seed=0, repetitions=1)
+    assert result.scores == fewer.scores
+    assert result.dropped == {"known_silent": 1, "out_of_set": 1}
+    assert result.summary().endswith("(too_few_annotators: 1, known_silent: 1, out_of_set: 1).")
+
+
 def test_intervals_resample_speakers():
     # Split-half Brier of speaker a: 0, 2; of b: 0. Resamples: aa 1, ab 2/3, bb 0.
     score = reference_scores(CORPUS, TWO, seed=0, repetitions=1).scores["split_half"]["brier"]
@@ -194,6 +202,7 @@ def real_root():
 def real_brier(real_root):
     rule = get_corpus("crema_d").label_rule
     result = reference_scores(read_crema_d(real_root), rule, seed=0, repetitions=20)
+    assert result.utterances == 7442
     return {name: result.scores[name]["brier"] for name in REFERENCES}
 
 
