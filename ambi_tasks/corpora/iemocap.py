@@ -124,12 +124,20 @@ def _dialogue(path: Path) -> Iterator[tuple[str, str, list[Vote]]]:
             if not name:
                 raise UserError(f"{where}: a vote before the first turn.")
             if vote := _vote(line, where):
-                votes.append(vote)
+                _add_vote(votes, vote, f"{where}: a second vote of {vote.rater} for {name}")
         elif line and not line.startswith(_NO_VOTE):
             # The text is not told: warnings go into the results, and the corpus's words must not.
             _log.warning("%s: not a line of a known kind, left out.", where)
     if name:
         yield start, name, votes
+
+
+def _add_vote(votes: list[Vote], vote: Vote, doubled: str) -> None:
+    """Count an annotator once a turn, the first time."""
+    if vote.rater in {earlier.rater for earlier in votes}:
+        _log.warning("%s, left out.", doubled)
+    else:
+        votes.append(vote)
 
 
 def _vote(line: str, where: str) -> Vote | None:

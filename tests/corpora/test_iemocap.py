@@ -1,6 +1,7 @@
 """IEMOCAP: the reader on look-alikes of its annotation files, with all their traps."""
 
 import logging
+import re
 import shutil
 
 import pytest
@@ -352,3 +353,13 @@ def test_transcriptions_are_no_label_files(release):
     files = get_corpus("iemocap").label_files(release)
     assert len(files) == 2
     assert {path.parent.name for path in files} == {"EmoEvaluation"}
+
+
+def test_a_second_vote_of_an_annotator_is_left_out_and_told(tmp_path):
+    votes = [("E1", "Neutral;", "()"), ("E2", "Anger;", "()"), ("E1", "Sadness;", "()")]
+    release = write_iemocap(tmp_path, [Turn("Ses01F_impro01_F000", votes)])
+    metadata = {"iemocap_root": str(release)}
+    counts = select_documents(get_corpus("iemocap"), metadata).counts
+    assert counts["votes"]["counted"] == 2
+    (note,) = counts["notes"]
+    assert re.search(r"txt:\d+: a second vote of E1 for Ses01F_impro01_F000, left out", note)
