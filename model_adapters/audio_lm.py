@@ -7,6 +7,7 @@ request are its draws 0, 1, 2, ..., and tasks that ask the same share them.
 import hashlib
 import inspect
 import json
+import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,7 +23,10 @@ from tqdm import tqdm
 from ambi_tasks.audio import Clip, clip_sha256
 from ambi_tasks.errors import UserError
 from model_adapters.backend import Answer, Backend, Conversation, Decoding, DrawOrder, Turn
+from model_adapters.draw_store import DrawStore, store_path
 from model_adapters.draws import Draw
+
+_log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
 
 _HARNESS_DECODING = {"max_gen_toks": "max_new_tokens", "until": "stop"}
 _DECODING_FIELDS = set(Decoding.__dataclass_fields__)
@@ -50,11 +54,14 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
     adapter: ClassVar[str] = "custom"
     backend_class: ClassVar[type[Backend] | None] = None
 
-    def __init__(self, backend: Backend | None = None, **settings: Any) -> None:
+    def __init__(
+        self, backend: Backend | None = None, *, keep_draws: bool = True, **settings: Any
+    ) -> None:
         """Make the backend, which does not load its weights yet.
 
         Args:
             backend: A backend that exists already; without it the adapter's is made.
+            keep_draws: Keep finished draws between runs, where the backend has a fingerprint.
             **settings: The user's `--model_args`, and what the harness adds.
 
         Raises:
@@ -66,6 +73,8 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
             _check_settings(self.adapter, self.backend_class, settings)
             backend = self.backend_class(**settings)
         self.backend = backend
+        self._keep_draws = keep_draws
+        self._draws = Counter[str]()
 
     @classmethod
     def create_from_arg_string(
@@ -101,19 +110,55 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         return [pools[key].draws[index] for key, index in places]
 
     def _fill(self, pools: dict[str, _Pool], *, disable_tqdm: bool) -> None:
-        keys = list(pools)
+        store = self._open_store()
+        if store:
+            _take_finished(pools, store)
         orders = [
-            DrawOrder(pool.conversation, pool.decoding, tuple(sorted(pool.wanted)), key)
+            DrawOrder(pool.conversation, pool.decoding, tuple(sorted(missing)), key)
             for key, pool in pools.items()
+            if (missing := pool.wanted - set(pool.draws))
         ]
+        wanted = sum(len(pool.wanted) for pool in pools.values())
+        missing_draws = sum(len(order.indices) for order in orders)
+        self._draws.update(asked=wanted, stored=wanted - missing_draws, drawn=missing_draws)
+        if missing_draws < wanted:
+            stored = wanted - missing_draws
+            _log.info("%s: %d of %d draws were kept by earlier runs.", self.adapter, stored, wanted)
         self._check_capabilities(orders)
+        if orders:
+            self._draw(orders, pools, store, disable_tqdm=disable_tqdm)
+        if store:
+            store.close()
+
+    def _draw(
+        self,
+        orders: Sequence[DrawOrder],
+        pools: dict[str, _Pool],
+        store: DrawStore | None,
+        *,
+        disable_tqdm: bool,
+    ) -> None:
         total = sum(len(order.indices) for order in orders)
         draws = self.backend.draw(orders)  # loads the weights, with a bar of its own
         with tqdm(total=total, desc="Draws", unit="draw", disable=disable_tqdm) as bar:
             for position, index, answer in draws:
-                pool = pools[keys[position]]
-                pool.draws[index] = _draw(answer, index, pool)
+                key = orders[position].key
+                if store:
+                    store.keep(key, index, answer)
+                pools[key].draws[index] = _draw(answer, index, pools[key])
                 bar.update()
+
+    def _open_store(self) -> DrawStore | None:
+        fingerprint = self.backend.fingerprint() if self._keep_draws else None
+        if fingerprint is None:
+            return None
+        try:
+            return DrawStore(store_path(), fingerprint)
+        except OSError as error:
+            raise UserError(
+                f"Draws cannot be kept at {store_path()} ({error.strerror}); set AMBI_CACHE to a "
+                f"folder that can be written, or switch it off by --model_args keep_draws=False."
+            ) from error
 
     def _check_capabilities(self, orders: Sequence[DrawOrder]) -> None:
         can = self.backend.capabilities
@@ -154,7 +199,7 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
 
     def get_model_info(self) -> dict[str, Any]:
         """What the results record about the model."""
-        return {"adapter": self.adapter, **self.backend.describe()}
+        return {"adapter": self.adapter, **self.backend.describe(), "draws": dict(self._draws)}
 
     @property
     def tokenizer_name(self) -> str:
@@ -298,6 +343,12 @@ def _key(conversation: Conversation, clip_hashes: Sequence[str], decoding: Decod
         "decoding": asdict(decoding),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _take_finished(pools: dict[str, _Pool], store: DrawStore) -> None:
+    for key, pool in pools.items():
+        for index, answer in store.finished(key, pool.wanted).items():
+            pool.draws[index] = _draw(answer, index, pool)
 
 
 def _draw(answer: Answer, index: int, pool: _Pool) -> Draw:

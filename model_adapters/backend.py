@@ -123,6 +123,17 @@ class Backend(ABC):
     def model_name(self) -> str:
         """What the results call the model."""
 
+    def fingerprint(self) -> str | None:
+        """Everything about model and engine that a draw depends on, as one hash.
+
+        Returns:
+            None where that cannot be told; finished draws are then not kept between runs.
+
+        Raises:
+            UserError: The model is not to be found.
+        """
+        return None
+
     @abstractmethod
     def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
         """Make draws, in any order, each handed over as soon as it is finished.

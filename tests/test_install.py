@@ -50,7 +50,12 @@ class Environment:
             clean.pop(name, None)
         return subprocess.run(
             command,
-            env={**clean, "HF_HUB_OFFLINE": "1", **variables},
+            env={
+                **clean,
+                "HF_HUB_OFFLINE": "1",
+                "AMBI_CACHE": str(self.folder.parent / "cache"),
+                **variables,
+            },
             cwd=self.folder.parent,
             capture_output=True,
             text=True,

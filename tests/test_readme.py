@@ -38,6 +38,7 @@ def run(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Run a command of the README in a folder of its own, on two utterances."""
     binaries = str(Path(sys.executable).parent)
     environment = {**os.environ, "HOME": str(folder), "HF_HUB_OFFLINE": "1"}
+    environment["AMBI_CACHE"] = str(folder / "cache")
     environment["PATH"] = f"{binaries}{os.pathsep}{environment['PATH']}"
     words = command.replace("pretrained=Qwen/Qwen2-Audio-7B-Instruct", "pretrained=demo")
     if "lm_eval --tasks" in words:

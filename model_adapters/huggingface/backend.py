@@ -165,27 +165,52 @@ class HuggingFaceBackend(Backend):
         """Score given answers, see `Backend.log_likelihood`."""
         return self._engine.log_likelihood(conversation, list(continuations))
 
+    @cached_property
+    def _model_sha(self) -> str | None:
+        """The hub's commit, or a hash of a local checkpoint's files."""
+        commit = getattr(self._config, "_commit_hash", None)
+        return _files_sha256(self._path) if Path(self._path).is_dir() else commit
+
+    def fingerprint(self) -> str | None:
+        """See `Backend.fingerprint`: checkpoint, precision, device, libraries and our own code."""
+        if self._model_sha is None:
+            return None
+        code = sorted(Path(__file__).parents[1].rglob("*.py"))
+        folder = Path(self._path)
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        content = [
+            self._model_sha,
+            # The hash samples large files; a change between its blocks shows in the file's time.
+            *(f"{path.name}:{path.stat().st_mtime_ns}" for path in files),
+            *(str(value) for value in (self._weights_dtype(), self._device, self._long_audio)),
+            *(f"{name}={value}" for name, value in sorted(self._placing.items())),
+            *(version(name) for name in ("torch", "transformers", "tokenizers", "soxr")),
+            *(hashlib.sha256(path.read_bytes()).hexdigest() for path in code),
+        ]
+        return hashlib.sha256("/".join(content).encode()).hexdigest()
+
     def describe(self) -> dict[str, object]:
         """What the results record about the model."""
         return {
             "model_name": self.model_name,
             "model_type": self._config.model_type,
-            "model_sha": getattr(self._config, "_commit_hash", None) or _fingerprint(self._path),
-            **self._engine.describe(),
+            "model_sha": self._model_sha,
+            "model_dtype": str(self._weights_dtype()).removeprefix("torch."),
+            "model_device": self._device,
+            # What is known of the loaded model; all draws may have been kept by earlier runs.
+            **(self.__dict__["_engine"].describe() if "_engine" in self.__dict__ else {}),
             "long_audio": self._long_audio,
             "ambi_tasks_version": ambi_tasks.__version__,
             "torch_version": version("torch"),
         }
 
 
-def _fingerprint(folder: str) -> str | None:
-    """Tell local checkpoints apart by what their files hold, None for what is no folder.
+def _files_sha256(folder: str) -> str:
+    """Tell local checkpoints apart by what their files hold.
 
     Of each file the size and up to 64 blocks, evenly spaced, are hashed: a fine-tuning changes all
     of them, and a checkpoint of many gigabytes takes a second.
     """
-    if not Path(folder).is_dir():
-        return None
     digest = hashlib.sha256()
     for path in sorted(path for path in Path(folder).iterdir() if path.is_file()):
         size = path.stat().st_size

@@ -252,6 +252,9 @@ def test_the_record_tells_local_models_apart(tiny_model: str, tmp_path: Path) ->
     )
     assert same["model_sha"] == alike["model_sha"] != different["model_sha"]
     assert (same["model_dtype"], same["model_device"]) == ("float32", "cpu")
+    loaded = backend(tiny_model, dtype="bfloat16")
+    draws(loaded, [order(clip) for clip in ()])
+    assert loaded.describe()["model_dtype"] == "bfloat16"
 
 
 class TestTokenChooser:

@@ -1,0 +1,108 @@
+"""The store of finished draws: a run that was killed goes on where it stopped.
+
+One SQLite file holds every finished draw under the hash of all that it depends on: the model and
+the engine that made it (`Backend.fingerprint`), and the pool's key, which covers sound, words,
+decoding and seed. Each draw is written when it is finished; several processes may share the file.
+"""
+
+import hashlib
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from model_adapters.backend import Answer
+
+_log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS draws (
+    pool TEXT NOT NULL,
+    draw_index INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    log_likelihood REAL,
+    tokens INTEGER,
+    finish_reason TEXT NOT NULL,
+    PRIMARY KEY (pool, draw_index)
+) WITHOUT ROWID
+"""
+_BUSY_SECONDS = 60.0
+
+
+def store_path() -> Path:
+    """Where the draws lie: in `AMBI_CACHE`, or a folder in the user's cache."""
+    return Path(os.environ.get("AMBI_CACHE") or "~/.cache/ambi_tasks").expanduser() / "draws.sqlite"
+
+
+class DrawStore:
+    """Finished draws of one model, as its fingerprint tells it from others."""
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        """Open the file, or start it; one that is no store is set aside, never deleted.
+
+        Args:
+            path: The SQLite file.
+            fingerprint: See `Backend.fingerprint`.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        self._fingerprint = fingerprint
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = _connect(path)
+        except sqlite3.DatabaseError as error:
+            aside = path.with_name(f"{path.name}.broken-{os.getpid()}")
+            path.rename(aside)
+            _log.warning("The store of draws was set aside as %s (%s).", aside, error)
+            self._connection = _connect(path)
+
+    def finished(self, pool: str, indices: Iterable[int]) -> dict[int, Answer]:
+        """The draws of a pool that are there.
+
+        Args:
+            pool: The pool's key.
+            indices: Which draws are wanted.
+        """
+        rows = self._connection.execute(
+            "SELECT draw_index, text, log_likelihood, tokens, finish_reason FROM draws "
+            "WHERE pool = ?",
+            (self._key(pool),),
+        )
+        wanted = set(indices)
+        return {index: Answer(*answer) for index, *answer in rows if index in wanted}
+
+    def keep(self, pool: str, index: int, answer: Answer) -> None:
+        """Write a finished draw; it is there at once, whatever happens to this process."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO draws VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                self._key(pool),
+                index,
+                answer.text,
+                answer.log_likelihood,
+                answer.tokens,
+                answer.finish_reason,
+            ),
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _key(self, pool: str) -> str:
+        return hashlib.sha256(f"{self._fingerprint}/{pool}".encode()).hexdigest()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # survives a killed process
+        connection.execute(_SCHEMA)
+        connection.execute("SELECT finish_reason FROM draws LIMIT 1").fetchall()
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise
+    return connection
