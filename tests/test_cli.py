@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -352,16 +350,6 @@ def test_usage_errors_of_the_command_line(command):
 
 
 # --- the real tables -----------------------------------------------------------------------------
-
-_VARIABLE = "AMBI_TEST_CREMA_D"
-
-
-@pytest.fixture(scope="module")
-def real_root():
-    root = Path(os.environ.get(_VARIABLE) or "not-named")
-    if not (root / CREMA_D_TABLE).is_file():
-        pytest.skip(f"{_VARIABLE} names no clone of the real CREMA-D")
-    return root
 
 
 def test_check_of_the_real_copy(real_root):

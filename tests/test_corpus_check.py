@@ -1,9 +1,7 @@
 """The check of a copy: every kind of fault on look-alikes, and what must not be taken for one."""
 
 import dataclasses
-import os
 import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -607,16 +605,6 @@ def test_an_utterance_like_no_other(clone):
 
 
 # --- the real tables -----------------------------------------------------------------------------
-
-_VARIABLE = "AMBI_TEST_CREMA_D"
-
-
-@pytest.fixture(scope="module")
-def real_root():
-    root = Path(os.environ.get(_VARIABLE) or "not-named")
-    if not (root / CREMA_D_TABLE).is_file():
-        pytest.skip(f"{_VARIABLE} names no clone of the real CREMA-D")
-    return root
 
 
 def test_the_real_tables_with_what_audio_there_is(real_root):

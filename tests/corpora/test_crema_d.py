@@ -1,7 +1,6 @@
 """CREMA-D: the reader on look-alikes of its table, and on the real table where there is one."""
 
 import logging
-import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -309,16 +308,6 @@ def test_responses_that_are_not_there(clone):
 
 
 # --- the real table ------------------------------------------------------------------------------
-
-_VARIABLE = "AMBI_TEST_CREMA_D"
-
-
-@pytest.fixture(scope="module")
-def real_root():
-    root = Path(os.environ.get(_VARIABLE) or "not-named")
-    if not (root / CREMA_D_TABLE).is_file():
-        pytest.skip(f"{_VARIABLE} names no clone of the real CREMA-D")
-    return root
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import contextlib
 import csv
 import io
 import json
-import os
 import random
 import re
 from pathlib import Path
@@ -188,14 +187,6 @@ def test_several_ticks_in_iemocaps_files(tmp_path):
 
 _VARIABLE = "AMBI_TEST_CREMA_D"
 _PAGE = Path(__file__).parents[2] / "docs" / "ceiling.md"
-
-
-@pytest.fixture(scope="module")
-def real_root():
-    root = Path(os.environ.get(_VARIABLE) or "not-named")
-    if not (root / CREMA_D_TABLE).is_file():
-        pytest.skip(f"{_VARIABLE} names no clone of the real CREMA-D")
-    return root
 
 
 @pytest.fixture(scope="module")
