@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 import ambi_tasks.corpora
 import ambi_tasks.labels
+from ambi_tasks.cache import cache_root
 from ambi_tasks.corpora import Corpus, Utterance
 from ambi_tasks.corpora.reader_warnings import reader_warnings
 from ambi_tasks.errors import UserError
@@ -66,8 +67,8 @@ class LabelIndex:
 
 
 def cache_folder() -> Path:
-    """Where indexes lie: `AMBI_CACHE`, or a folder in the user's cache."""
-    return Path(os.environ.get("AMBI_CACHE") or "~/.cache/ambi_tasks").expanduser() / "indexes"
+    """Where indexes lie."""
+    return cache_root() / "indexes"
 
 
 def label_index(

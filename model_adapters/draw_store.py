@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
+from ambi_tasks.cache import cache_root
 from model_adapters.backend import Answer
 
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
@@ -31,8 +32,8 @@ _BUSY_SECONDS = 60.0
 
 
 def store_path() -> Path:
-    """Where the draws lie: in `AMBI_CACHE`, or a folder in the user's cache."""
-    return Path(os.environ.get("AMBI_CACHE") or "~/.cache/ambi_tasks").expanduser() / "draws.sqlite"
+    """Where the draws lie."""
+    return cache_root() / "draws.sqlite"
 
 
 class DrawStore:

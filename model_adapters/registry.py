@@ -1,11 +1,10 @@
 """Adapters by name: ours, and those of other packages by entry point or decorator."""
 
-import difflib
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import TypeVar
 
-from ambi_tasks.errors import UserError
+from ambi_tasks.errors import UserError, nearest
 from model_adapters.backend import Backend
 
 ENTRY_POINT_GROUP = "ambi_tasks.adapters"
@@ -47,6 +46,4 @@ def get_adapter(name: str) -> type[Backend]:
             if not (isinstance(backend, type) and issubclass(backend, Backend)):
                 raise UserError(f"The adapter '{name}' ({point.value}) is no subclass of Backend.")
             return _ADAPTERS.setdefault(name, backend)
-    near = difflib.get_close_matches(name, adapter_names(), n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(adapter_names())}."
-    raise UserError(f"There is no adapter '{name}'; {hint}")
+    raise UserError(f"There is no adapter '{name}'; {nearest(name, adapter_names())}")

@@ -1,10 +1,9 @@
 """What a corpus is: where it lies, how it is read, and by which rule its votes become labels."""
 
-import difflib
 import importlib
 import os
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib.metadata import entry_points
@@ -13,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from ambi_tasks.audio import Clip
-from ambi_tasks.errors import UserError
+from ambi_tasks.errors import UserError, nearest
 from ambi_tasks.labels import LabelRule, Vote
 
 ENTRY_POINT_GROUP = "ambi_tasks.corpora"
@@ -175,17 +174,8 @@ class Corpus:
         if self.vocabulary and strangers:
             raise UserError(
                 f"The label_rule names '{strangers[0]}', but there is no '{strangers[0]}' in "
-                f"{self.title}; {_nearest(strangers[0], self.vocabulary)}"
+                f"{self.title}; {nearest(strangers[0], self.vocabulary)}"
             )
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: the nearest known one, or all of them."""
-    folded = {one.casefold(): one for one in known}
-    near = difflib.get_close_matches(name.strip().casefold(), folded, n=1)
-    if near:
-        return f"did you mean '{folded[near[0]]}'?"
-    return f"there are: {', '.join(sorted(folded.values()))}."
 
 
 @cache
@@ -225,5 +215,5 @@ def get_corpus(name: str, metadata: Mapping[str, Any] | None = None) -> Corpus:
             return made
     corpora = all_corpora()
     if name not in corpora:
-        raise UserError(f"There is no corpus '{name}'; {_nearest(name, corpora)}")
+        raise UserError(f"There is no corpus '{name}'; {nearest(name, corpora)}")
     return corpora[name]

@@ -1,12 +1,11 @@
 """How strategies are declared, found and applied."""
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from ambi_tasks.errors import UserError
+from ambi_tasks.errors import UserError, nearest
 from ambi_tasks.prediction import Candidate, Prediction
 
 Combiner = Callable[[Sequence[Candidate]], tuple[float, ...]]
@@ -42,9 +41,7 @@ def get_strategy(name: str) -> Combiner:
     """
     _import_modules()
     if name not in _STRATEGIES:
-        near = difflib.get_close_matches(name, _STRATEGIES, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(_STRATEGIES)}."
-        raise UserError(f"There is no strategy '{name}'; {hint}")
+        raise UserError(f"There is no strategy '{name}'; {nearest(name, _STRATEGIES)}")
     return _STRATEGIES[name]
 
 
