@@ -1,8 +1,9 @@
 """Prompts: Jinja templates with front matter, each with an id and a hash that go into the results.
 
 A template is one file of the folder `templates`: YAML front matter between two `---` lines (id,
-version, purpose, placeholders), then the text. The clip is not part of it: adapters put the audio
-in front of the text, in the same user turn, so that everything that varies comes after the audio.
+version, purpose, placeholders, the author's note; a verifier's also says how it answers: on a
+`scale`, or by one of two `answers`), then the text. The clip is not part of it: adapters put the
+audio in front of the text, in the same user turn, so that all that varies comes after the audio.
 """
 
 import hashlib
@@ -16,13 +17,14 @@ import jinja2
 import jinja2.meta
 import yaml
 
-from ambi_tasks.errors import UserError
+from ambi_tasks.errors import UserError, nearest
 
 _PACKAGE = Path(__file__).parent
 _TEMPLATE = re.compile(
     r"\s*^---[ \t]*\n(?P<front>.*?)^---[ \t]*(?:\n(?P<text>.*))?\Z", re.DOTALL | re.MULTILINE
 )
-_FIELDS = {"id": str, "version": int, "purpose": str, "placeholders": list}
+_FIELDS = {"id": str, "version": int, "purpose": str, "placeholders": list, "note": str}
+_READ_OUTS = {"scale": (int, float), "answers": str}
 _KINDS = {str: "a text", int: "a whole number", list: "a list"}
 _ENVIRONMENT = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
@@ -46,14 +48,20 @@ class Prompt:
         version: Raised with every change of the text.
         purpose: One sentence for people.
         placeholders: The names that `render` takes, all of them needed.
+        note: Why the author chose to ask so.
         text: The Jinja source, without the front matter.
+        scale: Lowest and highest rating that a verifier is asked for, None of other prompts.
+        answers: What a verifier says for and against, None of other prompts.
     """
 
     id: str
     version: int
     purpose: str
     placeholders: tuple[str, ...]
+    note: str
     text: str
+    scale: tuple[float, float] | None = None
+    answers: tuple[str, str] | None = None
 
     @property
     def sha256(self) -> str:
@@ -114,7 +122,10 @@ def parse_template(source: str, where: str) -> Prompt:
         version=front["version"],
         purpose=front["purpose"],
         placeholders=tuple(front["placeholders"]),
+        note=front["note"],
         text=text,
+        scale=_pair(front, "scale", where),
+        answers=_pair(front, "answers", where),
     )
 
 
@@ -123,7 +134,7 @@ def _front_matter(source: str, where: str) -> dict[str, Any]:
         front = yaml.safe_load(source)
     except yaml.YAMLError as error:
         raise UserError(f"{where}: the front matter is not YAML ({error}).") from error
-    if not isinstance(front, dict) or set(front) != set(_FIELDS):
+    if not isinstance(front, dict) or set(front) - set(_READ_OUTS) != set(_FIELDS):
         found = ", ".join(map(str, front)) if isinstance(front, dict) else "no fields"
         raise UserError(
             f"{where}: the front matter needs the fields {', '.join(_FIELDS)}; it has {found}."
@@ -138,6 +149,27 @@ def _front_matter(source: str, where: str) -> dict[str, Any]:
     return front
 
 
+def _pair(front: dict[str, Any], name: str, where: str) -> Any:
+    """The two values of a read-out, None where the front matter has none."""
+    if name not in front:
+        return None
+    values, kind = front[name], _READ_OUTS[name]
+    of_kind = isinstance(values, list) and all(
+        isinstance(value, kind) and not isinstance(value, bool) and value != "" for value in values
+    )
+    if not of_kind or len(values) != 2 or values[0] == values[1]:  # noqa: PLR2004 - a pair
+        kinds = "numbers" if name == "scale" else "texts"
+        raise UserError(
+            f"{where}: the front matter's {name} must be two different {kinds}, not {values!r}."
+        )
+    return tuple(values)
+
+
+def prompt_names() -> list[str]:
+    """The names of all prompts."""
+    return sorted(path.stem for path in template_folder().glob("*.j2"))
+
+
 @cache
 def load_prompt(name: str) -> Prompt:
     """Load a prompt by name.
@@ -150,7 +182,7 @@ def load_prompt(name: str) -> Prompt:
     """
     known = {path.stem: path for path in sorted(template_folder().glob("*.j2"))}
     if name not in known:
-        raise UserError(f"There is no prompt '{name}'; there are: {', '.join(known)}.")
+        raise UserError(f"There is no prompt '{name}'; {nearest(name, known)}")
     path = known[name]
     try:
         source = path.read_text(encoding="utf-8")
