@@ -4,6 +4,7 @@ Documents and requests hold references, never samples, so that memory does not g
 """
 
 import hashlib
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,11 +18,13 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from ambi_tasks.cache import cache_root
 from ambi_tasks.errors import UserError
 
 SAMPLING_RATE = 16_000
 """Rate in Hz at which every corpus of the benchmark is heard."""
 
+_SILENT_SECONDS = 2
 _WAV_HEADER_BYTES = 44
 _LFS_STUB_START = b"version https://git-lfs"
 _UNKNOWN_LENGTH = 0x7FFF_F000  # or more: what programs announce that write to a pipe
@@ -49,6 +52,10 @@ class Clip:
         """Read the `path`, `start` and `end` of a document's or a request's audio field."""
         return cls(str(reference["path"]), reference.get("start"), reference.get("end"))
 
+    def mapping(self) -> dict[str, Any]:
+        """The reference as JSON-able data, for `from_mapping`."""
+        return {"path": self.path, "start": self.start, "end": self.end}
+
     def __str__(self) -> str:
         if self.start is None and self.end is None:
             return self.path
@@ -69,6 +76,29 @@ class AudioArgument(dict[str, Any]):
         if key == "sampling_rate":
             return SAMPLING_RATE
         raise KeyError(key)
+
+
+def silent_clip() -> Clip:
+    """Two seconds of silence, a file in the cache: a clip without content.
+
+    Raises:
+        UserError: The cache cannot be written.
+    """
+    path = cache_root() / "silence.wav"
+    if path.is_file():
+        return Clip(str(path))
+    samples = np.zeros(_SILENT_SECONDS * SAMPLING_RATE, np.float32)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(unfinished, samples, SAMPLING_RATE, format="WAV", subtype="PCM_16")
+        unfinished.replace(path)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise UserError(
+            f"A silent clip cannot be written to {path} ({error}); set AMBI_CACHE to a folder that "
+            f"can be written."
+        ) from error
+    return Clip(str(path))
 
 
 def load_waveform(clip: Clip, sampling_rate: int = SAMPLING_RATE) -> Waveform:

@@ -1,19 +1,20 @@
 """The one model class of the harness: it turns requests into pools of draws and asks a backend.
 
 Requests that ask the same (same sound, same words, same decoding) are one pool: the repeats of a
-request are its draws 0, 1, 2, ..., and tasks that ask the same share them.
+request are its draws 0, 1, 2, ..., and tasks that ask the same share them. A verifier's questions
+are requests like others, to another `AudioLM` or to this one.
 """
 
 import hashlib
 import inspect
 import json
 import logging
-import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM, CacheHook
@@ -22,14 +23,28 @@ from tqdm import tqdm
 
 from ambi_tasks.audio import Clip, clip_sha256
 from ambi_tasks.errors import UserError
-from model_adapters.backend import Answer, Backend, Conversation, Decoding, DrawOrder, Turn
+from model_adapters.backend import (
+    Answer,
+    Backend,
+    Conversation,
+    Decoding,
+    DrawOrder,
+    Score,
+    ScoreOrder,
+    Turn,
+)
 from model_adapters.draw_store import DrawStore, store_path
-from model_adapters.draws import Draw
+from model_adapters.draws import Draw, ScoredAnswer
+from model_adapters.generation_settings import read_decoding
+from model_adapters.registry import get_adapter
 
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
 
-_HARNESS_DECODING = {"max_gen_toks": "max_new_tokens", "until": "stop"}
-_DECODING_FIELDS = set(Decoding.__dataclass_fields__)
+_HARNESS_SETTINGS = ("batch_size", "max_batch_size", "device")
+_ATTACHMENTS = {"audio", "system", "needs_log_likelihood"}
+
+Verdict = str | tuple[float, float] | None
+"""On a candidate: a text, or the log-likelihoods of yes and of no; None where it was not asked."""
 
 
 @dataclass(slots=True)
@@ -41,6 +56,30 @@ class _Pool:
     clip_sha256: str | None
     wanted: set[int] = field(default_factory=set)
     draws: dict[int, Draw] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _ScorePool:
+    """Given answers to one conversation, to be scored; a dict keeps them in order."""
+
+    conversation: Conversation
+    scores: dict[str, Score | None] = field(default_factory=dict)
+
+
+_Question = tuple[int, int, tuple[str, dict[str, Any], Mapping[str, Any]]]
+"""A verifier's question: its row and column among the verdicts, and the arguments of a request."""
+
+
+_MADE = {"draws": "drawn", "verdicts": "drawn", "scores": "scored"}
+
+
+class _Tally(Counter[str]):
+    """How many were asked for, shared, kept by earlier runs, made now; and the tokens of these."""
+
+    def record(self, kind: str) -> dict[str, int]:
+        """The numbers by the names that results use."""
+        names = {"asked": "asked", "shared": "shared", "stored": "stored", "made": _MADE[kind]}
+        return {shown: self[name] for name, shown in (names | {"tokens": "tokens"}).items()}
 
 
 class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
@@ -55,13 +94,21 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
     backend_class: ClassVar[type[Backend] | None] = None
 
     def __init__(
-        self, backend: Backend | None = None, *, keep_draws: bool = True, **settings: Any
+        self,
+        backend: Backend | None = None,
+        *,
+        keep_draws: bool = True,
+        verifier: "str | AudioLM | None" = None,
+        verifier_args: str | Mapping[str, Any] | None = None,
+        **settings: Any,
     ) -> None:
         """Make the backend, which does not load its weights yet.
 
         Args:
             backend: A backend that exists already; without it the adapter's is made.
             keep_draws: Keep finished draws between runs, where the backend has a fingerprint.
+            verifier: The adapter that judges candidates, or a model; this model itself if None.
+            verifier_args: The verifier's model_args: a mapping, or `name=value;name=value`.
             **settings: The user's `--model_args`, and what the harness adds.
 
         Raises:
@@ -74,7 +121,36 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
             backend = self.backend_class(**settings)
         self.backend = backend
         self._keep_draws = keep_draws
-        self._draws = Counter[str]()
+        self._tallies = {"draws": _Tally(), "verdicts": _Tally(), "scores": _Tally()}
+        self._verifier = self._make_verifier(verifier, verifier_args, keep_draws, settings)
+
+    def _make_verifier(
+        self,
+        verifier: "str | AudioLM | None",
+        arguments: str | Mapping[str, Any] | None,
+        keep_draws: bool,
+        settings: Mapping[str, Any],
+    ) -> "AudioLM":
+        if isinstance(verifier, AudioLM):
+            return verifier
+        if verifier is None:
+            if arguments is not None:
+                raise UserError(f"{self.adapter}: verifier_args were given without a verifier.")
+            return self
+        given: dict[str, Any] = (
+            dict(arguments)
+            if isinstance(arguments, Mapping)
+            else simple_parse_args_string(str(arguments or "").replace(";", ","))
+        )
+        backend = get_adapter(verifier)
+        kind = type(verifier, (AudioLM,), {"adapter": verifier, "backend_class": backend})
+        # What the harness gives every model (its `--device`, ...) holds for the verifier as well.
+        known = inspect.signature(backend).parameters
+        shared = {
+            name: settings[name] for name in _HARNESS_SETTINGS if name in settings and name in known
+        }
+        made: AudioLM = kind(keep_draws=keep_draws, **(shared | given))
+        return made
 
     @classmethod
     def create_from_arg_string(
@@ -103,50 +179,73 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         Returns:
             One `Draw` per request, in their order.
         """
+        if any(_attachments(request.args).get("needs_log_likelihood") for request in requests):
+            self._check_gives_log_likelihoods()
         pools: dict[str, _Pool] = {}
         numbered = tqdm(_numbered(requests), desc="Requests", leave=False, disable=disable_tqdm)
-        places = [_place(pools, request, number) for request, number in numbered]  # hashes clips
-        self._fill(pools, disable_tqdm=disable_tqdm)
+        places = [_place(pools, request.args, number) for request, number in numbered]  # hashes
+        return self._drawn("draws", pools, places, disable_tqdm=disable_tqdm)
+
+    def _drawn(
+        self,
+        kind: Literal["draws", "verdicts"],
+        pools: dict[str, _Pool],
+        places: Sequence[tuple[str, int]],
+        *,
+        disable_tqdm: bool,
+    ) -> list[str]:
+        """Fill the pools, and hand out the draw at each place."""
+        tally = _Tally(asked=len(places))
+        with self._store() as store:
+            if store:
+                _take_finished(pools, store)
+            tally["stored"] = sum(len(pool.draws) for pool in pools.values())
+            tally["shared"] = len(places) - sum(len(pool.wanted) for pool in pools.values())
+            for answer in self._draw(pools, store, kind, disable_tqdm=disable_tqdm):
+                tally.update(made=1, tokens=answer.tokens or 0)
+        self._count(kind, tally)
         return [pools[key].draws[index] for key, index in places]
 
-    def _fill(self, pools: dict[str, _Pool], *, disable_tqdm: bool) -> None:
-        store = self._open_store()
-        if store:
-            _take_finished(pools, store)
+    def _draw(
+        self, pools: dict[str, _Pool], store: DrawStore | None, kind: str, *, disable_tqdm: bool
+    ) -> Iterator[Answer]:
+        """Draw what the pools lack, and keep it at once."""
         orders = [
             DrawOrder(pool.conversation, pool.decoding, tuple(sorted(missing)), key)
             for key, pool in pools.items()
             if (missing := pool.wanted - set(pool.draws))
         ]
-        wanted = sum(len(pool.wanted) for pool in pools.values())
-        missing_draws = sum(len(order.indices) for order in orders)
-        self._draws.update(asked=wanted, stored=wanted - missing_draws, drawn=missing_draws)
-        if missing_draws < wanted:
-            stored = wanted - missing_draws
-            _log.info("%s: %d of %d draws were kept by earlier runs.", self.adapter, stored, wanted)
         self._check_capabilities(orders)
-        if orders:
-            self._draw(orders, pools, store, disable_tqdm=disable_tqdm)
-        if store:
-            store.close()
-
-    def _draw(
-        self,
-        orders: Sequence[DrawOrder],
-        pools: dict[str, _Pool],
-        store: DrawStore | None,
-        *,
-        disable_tqdm: bool,
-    ) -> None:
+        if not orders:
+            return
         total = sum(len(order.indices) for order in orders)
         draws = self.backend.draw(orders)  # loads the weights, with a bar of its own
-        with tqdm(total=total, desc="Draws", unit="draw", disable=disable_tqdm) as bar:
+        bar = tqdm(total=total, desc=kind.capitalize(), unit=kind[:-1], disable=disable_tqdm)
+        with bar:
             for position, index, answer in draws:
                 key = orders[position].key
                 if store:
                     store.keep(key, index, answer)
                 pools[key].draws[index] = _draw(answer, index, pools[key])
                 bar.update()
+                yield answer
+
+    def _count(self, kind: str, tally: _Tally) -> None:
+        self._tallies[kind].update(tally)
+        _log.info(
+            "%s: %d %s asked for: %d shared, %d kept by earlier runs, %d %s (%d tokens).",
+            *(self.adapter, tally["asked"], kind, tally["shared"], tally["stored"]),
+            *(tally["made"], _MADE[kind], tally["tokens"]),
+        )
+
+    @contextmanager
+    def _store(self) -> Iterator[DrawStore | None]:
+        store = self._open_store()
+        try:
+            yield store
+        finally:
+            if store:
+                store.close()
 
     def _open_store(self) -> DrawStore | None:
         fingerprint = self.backend.fingerprint() if self._keep_draws else None
@@ -160,25 +259,139 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
                 f"folder that can be written, or switch it off by --model_args keep_draws=False."
             ) from error
 
+    def _check_gives_log_likelihoods(self) -> None:
+        if not self.backend.capabilities.draw_log_likelihood:
+            raise UserError(
+                f"{self.adapter}: this model's answers come without their log-likelihoods, by "
+                f"which the strategies bon and wbon rank; choose other strategies."
+            )
+
     def _check_capabilities(self, orders: Sequence[DrawOrder]) -> None:
-        can = self.backend.capabilities
         for order in orders:
-            clips = sum(len(turn.clips) for turn in order.conversation)
-            if can.clips is not None and clips > can.clips:
-                raise UserError(f"{self.adapter}: at most {can.clips} clip(s) per question.")
-            if order.conversation[0].role == "system" and not can.system_turn:
-                raise UserError(f"{self.adapter}: this model takes no --system_instruction.")
+            self._check_conversation(order.conversation)
+            can = self.backend.capabilities
             if order.decoding.do_sample and not can.sampling:
                 raise UserError(f"{self.adapter}: this model does not sample.")
+            if order.decoding.num_beams > 1 and not can.beams:
+                raise UserError(
+                    f"{self.adapter}: this model has no beam search; rank sampled draws instead "
+                    f'with --metadata \'{{"candidates": "sample"}}\', which the results say.'
+                )
+            if order.indices[-1] >= max(order.decoding.num_beams, 1) > 1:
+                raise UserError(
+                    f"--gen_kwargs num_beams={order.decoding.num_beams}: a task asks for "
+                    f"{order.indices[-1] + 1} of so many beams; search with more of them."
+                )
+
+    def _check_conversation(self, conversation: Conversation) -> None:
+        can = self.backend.capabilities
+        clips = sum(len(turn.clips) for turn in conversation)
+        if can.clips is not None and clips > can.clips:
+            raise UserError(f"{self.adapter}: at most {can.clips} clip(s) per question.")
+        if conversation[0].role == "system" and not can.system_turn:
+            raise UserError(f"{self.adapter}: this model takes no --system_instruction.")
 
     def loglikelihood(
         self, requests: list[Instance], disable_tqdm: bool = False
     ) -> list[tuple[float, bool]]:
-        """Score given continuations, see `Backend.log_likelihood`."""
-        return [
-            self.backend.log_likelihood(_conversation(request)[0], [request.args[1]])[0]
-            for request in tqdm(requests, desc="Scores", unit="score", disable=disable_tqdm)
-        ]
+        """Score given answers, see `Backend.log_likelihoods`.
+
+        Returns:
+            One `ScoredAnswer` per request, in their order.
+        """
+        asked = [(_conversation(request.args), request.args[1]) for request in requests]
+        return self._scored(asked, disable_tqdm=disable_tqdm)
+
+    def _scored(
+        self,
+        asked: Sequence[tuple[tuple[Conversation, list[str]], str]],
+        *,
+        disable_tqdm: bool,
+    ) -> list[tuple[float, bool]]:
+        """Score answers, all those to one question together."""
+        pools: dict[str, _ScorePool] = {}
+        places = []
+        for (conversation, hashes), continuation in asked:
+            key = _key(conversation, hashes, None)
+            pool = pools.setdefault(key, _ScorePool(conversation))
+            pool.scores.setdefault(continuation)
+            places.append((key, continuation))
+        tally = _Tally(asked=len(places))
+        tally["shared"] = len(places) - sum(len(pool.scores) for pool in pools.values())
+        with self._store() as store:
+            if store:
+                for key, pool in pools.items():
+                    pool.scores |= store.finished_scores(key, pool.scores)
+            found = [score for pool in pools.values() for score in pool.scores.values()]
+            tally["stored"] = sum(score is not None for score in found)
+            for score in self._score(pools, store, disable_tqdm=disable_tqdm):
+                tally.update(made=1, tokens=score.tokens)
+        self._count("scores", tally)
+        return [_scored_answer(pools[key].scores[text]) for key, text in places]
+
+    def _score(
+        self, pools: dict[str, _ScorePool], store: DrawStore | None, *, disable_tqdm: bool
+    ) -> Iterator[Score]:
+        """Score what the pools lack, and keep it at once."""
+        missing = {
+            key: tuple(text for text, score in pool.scores.items() if score is None)
+            for key, pool in pools.items()
+        }
+        keys = [key for key, texts in missing.items() if texts]
+        orders = [ScoreOrder(pools[key].conversation, missing[key]) for key in keys]
+        for order in orders:
+            self._check_conversation(order.conversation)
+        if not orders:
+            return
+        found = self.backend.log_likelihoods(orders)
+        for position, scores in tqdm(
+            found, desc="Scores", unit="question", total=len(orders), disable=disable_tqdm
+        ):
+            for text, score in zip(orders[position].continuations, scores, strict=True):
+                if store:
+                    store.keep_score(keys[position], text, score)
+                pools[keys[position]].scores[text] = score
+                yield score
+
+    def verify(self, requests: list[Instance], disable_tqdm: bool = False) -> list[list[Verdict]]:
+        """Let the verifier judge candidates, see `ambi_tasks.verification.VerifyInstance`.
+
+        Returns:
+            Per request its verdicts, aligned to its questions: a `Draw`, or the log-likelihoods of
+            yes and of no; None where there was no question.
+        """
+        judge = self._verifier._judge  # noqa: SLF001 - an object of this class
+        return judge([request.args for request in requests], disable_tqdm=disable_tqdm)
+
+    def _judge(
+        self, asked: Sequence[tuple[Any, ...]], *, disable_tqdm: bool
+    ) -> list[list[Verdict]]:
+        """Answer questions about candidates: in words, or by the probabilities of two answers."""
+        verdicts: list[list[Verdict]] = [[None] * len(questions) for questions, _, _ in asked]
+        written: list[_Question] = []
+        scored: list[_Question] = []
+        for row, (questions, how, attachments) in enumerate(asked):
+            for column, question in enumerate(questions):
+                if question is not None:
+                    one = (row, column, (question, how, attachments))
+                    (scored if "answers" in how else written).append(one)
+        pools: dict[str, _Pool] = {}
+        if written:
+            places = [_place(pools, arguments, 0) for _, _, arguments in written]
+            texts = self._drawn("verdicts", pools, places, disable_tqdm=disable_tqdm)
+            for (row, column, _), text in zip(written, texts, strict=True):
+                verdicts[row][column] = text
+        if scored:
+            both = [
+                (_conversation(arguments), answer)
+                for _, _, arguments in scored
+                for answer in arguments[1]["answers"]
+            ]
+            found = [value for value, _ in self._scored(both, disable_tqdm=disable_tqdm)]
+            pairs = zip(found[::2], found[1::2], strict=True)
+            for (row, column, _), pair in zip(scored, pairs, strict=True):
+                verdicts[row][column] = pair
+        return verdicts
 
     def loglikelihood_rolling(self, requests: list[Instance]) -> list[float]:
         """Not offered: perplexity of a text says nothing about audio."""
@@ -199,7 +412,11 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
 
     def get_model_info(self) -> dict[str, Any]:
         """What the results record about the model."""
-        return {"adapter": self.adapter, **self.backend.describe(), "draws": dict(self._draws)}
+        counts = {kind: tally.record(kind) for kind, tally in self._tallies.items() if tally}
+        info = {"adapter": self.adapter, **self.backend.describe(), **counts}
+        if self._verifier is not self:
+            info["verifier"] = self._verifier.get_model_info()
+        return info
 
     @property
     def tokenizer_name(self) -> str:
@@ -234,32 +451,37 @@ def _numbered(requests: Sequence[Instance]) -> list[tuple[Instance, int]]:
     return numbered
 
 
-def _place(pools: dict[str, _Pool], request: Instance, number: int) -> tuple[str, int]:
+def _place(pools: dict[str, _Pool], arguments: Sequence[Any], number: int) -> tuple[str, int]:
     """Put a request into its pool.
 
     Returns:
         The pool's key and the draw's index there.
     """
-    conversation, hashes = _conversation(request)
-    decoding = _decoding(request.args[1])
-    index = number if decoding.do_sample else 0  # greedy answers do not differ
+    conversation, hashes = _conversation(arguments)
+    decoding = read_decoding(arguments[1])
+    several = decoding.do_sample or decoding.num_beams > 1
+    index = number if several else 0  # greedy answers do not differ
     key = _key(conversation, hashes, decoding)
     pool = pools.setdefault(key, _Pool(conversation, decoding, hashes[0] if hashes else None))
     pool.wanted.add(index)
     return key, index
 
 
-def _conversation(request: Instance) -> tuple[Conversation, list[str]]:
+def _attachments(arguments: Sequence[Any]) -> Mapping[str, Any]:
+    return arguments[2] if len(arguments) > 2 else {}  # noqa: PLR2004
+
+
+def _conversation(arguments: Sequence[Any]) -> tuple[Conversation, list[str]]:
     """Read a request's (text, settings, {"audio": [...], "system": ...}).
 
     Returns:
         The conversation, and the hash of each of its clips.
     """
-    attachments = request.args[2] if len(request.args) > 2 else {}  # noqa: PLR2004
-    if strangers := sorted(set(attachments) - {"audio", "system"}):
+    attachments = _attachments(arguments)
+    if strangers := sorted(set(attachments) - _ATTACHMENTS):
         raise UserError(f"These adapters take audio; a task gave '{strangers[0]}' as well.")
     clips = tuple(_clip(reference) for reference in attachments.get("audio", []))
-    user = Turn("user", request.args[0], clips)
+    user = Turn("user", arguments[0], clips)
     system = attachments.get("system")
     turns = (Turn("system", system), user) if system else (user,)
     return turns, [_clip_sha256(clip) for clip in clips]
@@ -280,67 +502,18 @@ def _clip_sha256(clip: Clip) -> str:
     return clip_sha256(clip)
 
 
-def _decoding(settings: dict[str, Any]) -> Decoding:
-    """Read the harness's generation settings.
+def _key(conversation: Conversation, clip_hashes: Sequence[str], decoding: Decoding | None) -> str:
+    """Hash what is asked, by content: where the clip lies does not matter.
 
-    Raises:
-        UserError: A setting is unknown or out of its range.
+    Args:
+        conversation: What the model is shown.
+        clip_hashes: The hash of each of its clips.
+        decoding: How the answer is drawn; None where given answers are scored.
     """
-    named = {_HARNESS_DECODING.get(name, name): value for name, value in settings.items()}
-    if unknown := sorted(set(named) - _DECODING_FIELDS):
-        known = sorted(_DECODING_FIELDS - {"max_new_tokens", "stop"} | set(_HARNESS_DECODING))
-        raise UserError(
-            f"--gen_kwargs has no '{unknown[0]}' for these adapters; it has: {', '.join(known)}."
-        )
-    checked = {name: _checked(name, value) for name, value in named.items()}
-    if checked.get("temperature") == 0:
-        checked |= {"do_sample": False}
-    if not checked.get("do_sample"):  # what shapes samples alone must not split greedy pools
-        checked = {name: checked[name] for name in ("max_new_tokens", "stop") if name in checked}
-    return Decoding(**checked)
-
-
-def _checked(name: str, value: Any) -> Any:
-    """Bring a setting to its type, so that 1 and 1.0 are the same pool of draws.
-
-    Raises:
-        UserError: It is of another type, or out of its range.
-    """
-    if name == "stop":
-        strings = [value] if isinstance(value, str) else value or []
-        if not (isinstance(strings, (list, tuple)) and all(isinstance(s, str) for s in strings)):
-            raise UserError(
-                f"--gen_kwargs until must be a string or a list of them, not {value!r}."
-            )
-        return tuple(strings)
-    if name == "do_sample":
-        if not isinstance(value, bool):
-            raise UserError(f"--gen_kwargs do_sample must be True or False, not {value!r}.")
-        return value
-    kind, holds, wanted = _RANGES[name]
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and kind(value) == value and holds(value)):
-        shown = {ours: theirs for theirs, ours in _HARNESS_DECODING.items()}.get(name, name)
-        raise UserError(f"--gen_kwargs {shown} must be {wanted}, not {value!r}.")
-    return kind(value)
-
-
-_RANGES: dict[str, tuple[type, Callable[[float], bool], str]] = {
-    "temperature": (float, lambda x: x >= 0, "a number, 0 for greedy answers"),
-    "top_p": (float, lambda x: 0 < x <= 1, "a number in (0, 1]"),
-    "top_k": (int, lambda x: x >= 0, "a whole number, 0 for all"),
-    "min_p": (float, lambda x: 0 <= x < 1, "a number in [0, 1)"),
-    "max_new_tokens": (int, lambda x: x >= 1, "a whole number above 0"),
-    "seed": (int, lambda _: True, "a whole number"),
-}
-
-
-def _key(conversation: Conversation, clip_hashes: Sequence[str], decoding: Decoding) -> str:
-    """Hash what is asked, by content: where the clip lies does not matter."""
-    content = {
+    content: dict[str, Any] = {
         "turns": [[turn.role, turn.text, len(turn.clips)] for turn in conversation],
         "clips": list(clip_hashes),
-        "decoding": asdict(decoding),
+        "decoding": decoding and asdict(decoding),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -349,6 +522,11 @@ def _take_finished(pools: dict[str, _Pool], store: DrawStore) -> None:
     for key, pool in pools.items():
         for index, answer in store.finished(key, pool.wanted).items():
             pool.draws[index] = _draw(answer, index, pool)
+
+
+def _scored_answer(score: Score | None) -> ScoredAnswer:
+    assert score is not None
+    return ScoredAnswer(score.log_likelihood, score.greedy, score.tokens)
 
 
 def _draw(answer: Answer, index: int, pool: _Pool) -> Draw:

@@ -5,7 +5,7 @@ your package's entry points (see docs/adding_a_model.md).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +36,8 @@ class Decoding:
         top_p: Keep the fewest most probable tokens that reach this mass; in (0, 1].
         top_k: Keep so many of the most probable tokens; 0 keeps all.
         min_p: Keep tokens of at least this share of the most probable one's probability; in [0, 1).
+        num_beams: Above 1, draw i is the beam of rank i of a search so wide, by the sum of its
+            tokens' log-probabilities, without a penalty on length.
         max_new_tokens: Longest answer in tokens.
         stop: Strings at which the answer ends; they are not part of it.
         seed: Every random number derives from it.
@@ -46,6 +48,7 @@ class Decoding:
     top_p: float = 1.0
     top_k: int = 0
     min_p: float = 0.0
+    num_beams: int = 1
     max_new_tokens: int = 256
     stop: tuple[str, ...] = ()
     seed: int = 1234
@@ -90,18 +93,49 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreOrder:
+    """Answers to one conversation that are to be scored, not drawn.
+
+    Attributes:
+        conversation: What the model is shown.
+        continuations: The answers, without an end token.
+    """
+
+    conversation: Conversation
+    continuations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What the model thinks of a given answer.
+
+    Attributes:
+        log_likelihood: Sum of the natural log-probabilities of its tokens, all of them, under the
+            model's own distribution; no end token follows.
+        tokens: Number of these tokens.
+        greedy: Whether greedy decoding writes it.
+    """
+
+    log_likelihood: float
+    tokens: int
+    greedy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What an engine can do, as data.
 
     Attributes:
         sampling: It draws different answers for different indices.
+        beams: It searches by beams, see `Decoding.num_beams`.
         draw_log_likelihood: Its answers carry their log-likelihood.
-        log_likelihood: It scores given continuations (`Backend.log_likelihood`).
+        log_likelihood: It scores given continuations (`Backend.log_likelihoods`).
         system_turn: It takes a system turn.
         clips: How many clips a conversation may hold, None for any number.
     """
 
     sampling: bool = True
+    beams: bool = False
     draw_log_likelihood: bool = False
     log_likelihood: bool = False
     system_turn: bool = True
@@ -145,23 +179,23 @@ class Backend(ABC):
             The position in `orders`, the draw's index, and the answer; each wanted pair once.
         """
 
-    def log_likelihood(
-        self, conversation: Conversation, continuations: Iterable[str]
-    ) -> list[tuple[float, bool]]:
-        """Score given answers.
+    def log_likelihoods(self, orders: Sequence[ScoreOrder]) -> Iterator[tuple[int, list[Score]]]:
+        """Score given answers, in any order, each question's handed over as soon as they are.
 
         Args:
-            conversation: What the model is shown.
-            continuations: Answers to score, without an end token.
+            orders: All that is wanted.
 
-        Returns:
-            Per continuation the natural log-probability, and whether greedy decoding writes it.
+        Yields:
+            The position in `orders`, and the scores of its continuations.
 
         Raises:
-            UserError: This engine cannot.
+            UserError: This engine cannot, at the call and not later.
         """
-        del conversation, continuations
-        raise UserError(f"{self.model_name}: this adapter does not score given answers.")
+        del orders
+        raise UserError(
+            f"{self.model_name}: this adapter does not score given answers, which the strategy "
+            f"tlr and verifiers with score=probability need."
+        )
 
     def describe(self) -> dict[str, object]:
         """What the results record about the model, as JSON-able data."""

@@ -1,8 +1,9 @@
 """The store of finished draws: a run that was killed goes on where it stopped.
 
-One SQLite file holds every finished draw under the hash of all that it depends on: the model and
-the engine that made it (`Backend.fingerprint`), and the pool's key, which covers sound, words,
-decoding and seed. Each draw is written when it is finished; several processes may share the file.
+One SQLite file holds every finished draw, and every scored answer, under the hash of all that it
+depends on: the model and the engine that made it (`Backend.fingerprint`), and the pool's key, which
+covers sound, words, decoding and seed. Each is written when it is finished; several processes may
+share the file.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ambi_tasks.cache import cache_root
-from model_adapters.backend import Answer
+from model_adapters.backend import Answer, Score
 
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
 
@@ -26,6 +27,16 @@ CREATE TABLE IF NOT EXISTS draws (
     tokens INTEGER,
     finish_reason TEXT NOT NULL,
     PRIMARY KEY (pool, draw_index)
+) WITHOUT ROWID
+"""
+_SCORES_SCHEMA = """
+CREATE TABLE IF NOT EXISTS scores (
+    conversation TEXT NOT NULL,
+    continuation TEXT NOT NULL,
+    log_likelihood REAL NOT NULL,
+    tokens INTEGER NOT NULL,
+    greedy INTEGER NOT NULL,
+    PRIMARY KEY (conversation, continuation)
 ) WITHOUT ROWID
 """
 _BUSY_SECONDS = 60.0
@@ -88,6 +99,38 @@ class DrawStore:
             ),
         )
 
+    def finished_scores(self, conversation: str, continuations: Iterable[str]) -> dict[str, Score]:
+        """The scored answers to a question that are there.
+
+        Args:
+            conversation: The question's key.
+            continuations: Which answers are wanted.
+        """
+        rows = self._connection.execute(
+            "SELECT continuation, log_likelihood, tokens, greedy FROM scores "
+            "WHERE conversation = ?",
+            (self._key(conversation),),
+        )
+        wanted = set(continuations)
+        return {
+            text: Score(log_likelihood, tokens, bool(greedy))
+            for text, log_likelihood, tokens, greedy in rows
+            if text in wanted
+        }
+
+    def keep_score(self, conversation: str, continuation: str, score: Score) -> None:
+        """Write a scored answer, as `keep` does a draw."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO scores VALUES (?, ?, ?, ?, ?)",
+            (
+                self._key(conversation),
+                continuation,
+                score.log_likelihood,
+                score.tokens,
+                int(score.greedy),
+            ),
+        )
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
@@ -102,6 +145,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # survives a killed process
         connection.execute(_SCHEMA)
+        connection.execute(_SCORES_SCHEMA)
         connection.execute("SELECT finish_reason FROM draws LIMIT 1").fetchall()
     except sqlite3.DatabaseError:
         connection.close()

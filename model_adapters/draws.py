@@ -1,4 +1,4 @@
-"""A draw: an answer's text that carries its evidence."""
+"""A draw: an answer's text that carries its evidence; and a scored answer that does."""
 
 from typing import Any
 
@@ -36,3 +36,22 @@ class Draw(str):
 
 def _rebuild(text: str, evidence: dict[str, Any]) -> Draw:
     return Draw(text, **evidence)
+
+
+class ScoredAnswer(tuple[float, bool]):
+    """A given answer's log-likelihood and whether it is the greedy one, as the harness wants them.
+
+    Attributes:
+        tokens: Number of the answer's tokens.
+    """
+
+    tokens: int
+
+    def __new__(cls, log_likelihood: float, greedy: bool, tokens: int) -> "ScoredAnswer":
+        """Make the pair, and attach the number of tokens."""
+        pair = super().__new__(cls, (log_likelihood, greedy))
+        pair.tokens = tokens
+        return pair
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ScoredAnswer, (*self, self.tokens)

@@ -18,6 +18,7 @@ from ambi_tasks.audio import (
     audio_fault,
     clip_sha256,
     load_waveform,
+    silent_clip,
 )
 from ambi_tasks.errors import UserError
 from tests.corpora.builders import LFS_STUB, write_tone
@@ -244,3 +245,24 @@ def test_hash_tells_stretches_apart(tone):
 def test_hash_of_a_missing_file(tmp_path):
     with pytest.raises(UserError, match=r"absent\.wav: the audio file cannot be read"):
         clip_sha256(Clip(str(tmp_path / "absent.wav")))
+
+
+def test_a_silent_clip(tmp_path, monkeypatch):
+    monkeypatch.setenv("AMBI_CACHE", str(tmp_path / "cache"))
+    first, again = silent_clip(), silent_clip()
+    assert first == again
+    assert not load_waveform(first).any()
+    assert len(load_waveform(first)) == 2 * SAMPLING_RATE
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["silence.wav"]
+
+
+def test_a_silent_clip_that_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    monkeypatch.setenv("AMBI_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(UserError, match=r"silent clip cannot be written to .*set AMBI_CACHE"):
+        silent_clip()
+
+
+def test_clips_as_mappings(tone):
+    clip = Clip(tone, 0.25, None)
+    assert Clip.from_mapping(json.loads(json.dumps(clip.mapping()))) == clip

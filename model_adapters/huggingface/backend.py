@@ -2,18 +2,25 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import transformers
 
 import ambi_tasks
 from ambi_tasks.errors import UserError
-from model_adapters.backend import Answer, Backend, Capabilities, Conversation, DrawOrder
+from model_adapters.backend import (
+    Answer,
+    Backend,
+    Capabilities,
+    DrawOrder,
+    Score,
+    ScoreOrder,
+)
 from model_adapters.huggingface.engine import LONG_AUDIO, Engine
 from model_adapters.huggingface.families import Family, family_of
 from model_adapters.registry import register_adapter
@@ -23,6 +30,7 @@ _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the childre
 DEFAULT_MODEL = "Qwen/Qwen2-Audio-7B-Instruct"
 DEMO = "demo"
 _BLOCKS, _BLOCK_BYTES = 64, 65_536
+_Found = TypeVar("_Found")
 _DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 
@@ -55,7 +63,7 @@ class HuggingFaceBackend(Backend):
             attn_implementation: Given to transformers.
             trust_remote_code: Run code that a checkpoint brings.
             long_audio: `refuse` or `truncate` clips beyond the model's window.
-            batch_size: Answers that are decoded at once.
+            batch_size: Answers that are decoded at once; all beams of a clip are, however many.
             max_batch_size: Only for the harness's sake; `batch_size` is never searched for.
 
         Raises:
@@ -113,6 +121,7 @@ class HuggingFaceBackend(Backend):
     def capabilities(self) -> Capabilities:  # type: ignore[override] # known with the config
         """Those of the family, with what the engine adds."""
         return Capabilities(
+            beams=True,
             draw_log_likelihood=True,
             log_likelihood=True,
             system_turn=self._family.system_turn,
@@ -149,21 +158,16 @@ class HuggingFaceBackend(Backend):
 
     def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
         """Load the weights, then make draws, see `Backend.draw`."""
-        return self._draw(self._engine, orders)
+        return self._telling_of_cuts(self._engine.draw(orders))
 
-    @staticmethod
-    def _draw(engine: Engine, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
-        yield from engine.draw(orders)
-        if engine.truncated:
-            _log.warning(
-                "alm_hf: %d clip(s) were cut to the model's window.", len(engine.truncated)
-            )
+    def log_likelihoods(self, orders: Sequence[ScoreOrder]) -> Iterator[tuple[int, list[Score]]]:
+        """Load the weights, then score given answers, see `Backend.log_likelihoods`."""
+        return self._telling_of_cuts(self._engine.log_likelihoods(orders))
 
-    def log_likelihood(
-        self, conversation: Conversation, continuations: Iterable[str]
-    ) -> list[tuple[float, bool]]:
-        """Score given answers, see `Backend.log_likelihood`."""
-        return self._engine.log_likelihood(conversation, list(continuations))
+    def _telling_of_cuts(self, found: Iterator[_Found]) -> Iterator[_Found]:
+        yield from found
+        if cut := len(self._engine.truncated):
+            _log.warning("alm_hf: %d clip(s) were cut to the model's window.", cut)
 
     @cached_property
     def _model_sha(self) -> str | None:

@@ -15,7 +15,7 @@ from transformers import GenerationConfig
 
 from ambi_tasks.audio import Clip, Waveform, clip_seconds, load_waveform
 from ambi_tasks.errors import UserError
-from model_adapters.backend import Answer, Conversation, DrawOrder
+from model_adapters.backend import Answer, Conversation, Decoding, DrawOrder, Score, ScoreOrder
 from model_adapters.huggingface.families import Family
 from model_adapters.huggingface.sampling import StopAtStrings, TokenChooser, before_stop
 
@@ -117,50 +117,83 @@ class Engine:
     def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
         """See `Backend.draw`."""
         self._check_clips(order.conversation for order in orders)
-        for group in _groups(orders, self._batch_size):
+        kinds = [order.decoding for order in orders]
+        sizes = [max(len(order.indices), order.decoding.num_beams) for order in orders]
+        for group in _groups(kinds, sizes, self._batch_size):
             prefix = self._read([orders[position].conversation for position in group])
-            rows = [
-                (place, index)
-                for place, position in enumerate(group)
-                for index in orders[position].indices
-            ]
-            for start in range(0, len(rows), self._batch_size):
-                batch = rows[start : start + self._batch_size]
-                wanted = [(orders[group[place]], index) for place, index in batch]
-                which = torch.tensor([place for place, _ in batch], device=prefix.ids.device)
-                answers = self._decode(prefix, which, wanted)
-                for (place, index), answer in zip(batch, answers, strict=True):
-                    yield group[place], index, answer
+            answer = self._search if kinds[group[0]].num_beams > 1 else self._decode_all
+            for place, index, found in answer(prefix, [orders[position] for position in group]):
+                yield group[place], index, found
 
     @torch.inference_mode()
-    def log_likelihood(
-        self, conversation: Conversation, continuations: Sequence[str]
-    ) -> list[tuple[float, bool]]:
-        """See `Backend.log_likelihood`."""
-        self._check_clips([conversation])
-        prefix = self._read([conversation])
+    def log_likelihoods(self, orders: Sequence[ScoreOrder]) -> Iterator[tuple[int, list[Score]]]:
+        """See `Backend.log_likelihoods`."""
+        self._check_clips(order.conversation for order in orders)
+        sizes = [len(order.continuations) for order in orders]
+        for group in _groups([None] * len(orders), sizes, self._batch_size):
+            prefix = self._read([orders[position].conversation for position in group])
+            rows = [
+                (place, self._tokens(text))
+                for place, position in enumerate(group)
+                for text in orders[position].continuations
+            ]
+            scores = iter(self._score(prefix, rows))
+            for position in group:
+                yield position, list(itertools.islice(scores, sizes[position]))
+
+    def _tokens(self, continuation: str) -> list[int]:
+        tokens: list[int] = self._tokenizer(continuation, add_special_tokens=False).input_ids
+        return tokens
+
+    def _score(self, prefix: _Prefix, rows: Sequence[tuple[int, list[int]]]) -> list[Score]:
+        """Score token sequences, each behind a conversation of the prefix."""
         scores = []
-        for continuation in continuations:
-            target = self._tokenizer(
-                continuation, add_special_tokens=False, return_tensors="pt"
-            ).input_ids.to(prefix.ids.device)
-            target = target.long()
-            scores.append(self._score(prefix, target) if target.numel() else (0.0, True))
+        for own, greedy in self._own_log_probabilities(prefix, rows):
+            scores.append(Score(float(own.sum()), len(own), greedy=bool(greedy.all())))
         return scores
 
-    def _score(self, prefix: _Prefix, target: torch.Tensor) -> tuple[float, bool]:
-        new = torch.cat([prefix.ids[:, -1:], target[:, :-1]], dim=1)
-        mask = torch.cat([prefix.mask, torch.ones_like(target[:, :-1])], dim=1)
-        output = self._model(
-            input_ids=new,
-            attention_mask=mask,
-            position_ids=_positions(mask)[:, -new.shape[1] :],
-            past_key_values=prefix.rows(torch.zeros(1, dtype=torch.long, device=new.device)),
-        )
-        own = output.logits.float().log_softmax(dim=-1)
-        chosen = own.gather(-1, target[..., None])
-        greedy = bool((own.argmax(dim=-1) == target).all())
-        return float(chosen.double().sum()), greedy
+    def _own_log_probabilities(
+        self, prefix: _Prefix, rows: Sequence[tuple[int, list[int]]]
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """What the model itself thinks of token sequences, `batch_size` of them at a time.
+
+        Args:
+            prefix: Conversations.
+            rows: Place in the prefix, and tokens, of each sequence.
+
+        Yields:
+            Per sequence the natural log-probabilities of its tokens, (T,), and whether each is the
+            most probable one, (T,).
+        """
+        for start in range(0, len(rows), self._batch_size):
+            batch = rows[start : start + self._batch_size]
+            targets, inside = self._padded([tokens for _, tokens in batch])
+            if not inside.numel():
+                yield from [(torch.zeros(0), torch.ones(0, dtype=torch.bool))] * len(batch)
+                continue
+            which = torch.tensor([place for place, _ in batch], device=targets.device)
+            ids = torch.cat([prefix.ids[which, -1:], targets[:, :-1]], dim=1)
+            mask = torch.cat([prefix.mask[which], inside[:, :-1].to(prefix.mask.dtype)], dim=1)
+            output = self._model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=_positions(mask)[:, -ids.shape[1] :],
+                past_key_values=prefix.rows(which),
+            )
+            logits = output.logits.float()
+            own = logits.gather(-1, targets[..., None])[..., 0] - logits.logsumexp(dim=-1)
+            greedy = logits.argmax(dim=-1) == targets
+            for row in range(len(batch)):
+                yield own[row, inside[row]].double().cpu(), greedy[row, inside[row]].cpu()
+
+    def _padded(self, sequences: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token sequences padded on the right, (R, T), and where they are none, (R, T)."""
+        device = self._model.device
+        lengths = torch.tensor([len(tokens) for tokens in sequences], device=device)
+        padded = torch.zeros(len(sequences), int(lengths.max()), dtype=torch.long, device=device)
+        for row, tokens in enumerate(sequences):
+            padded[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.long)
+        return padded, torch.arange(padded.shape[1], device=device) < lengths[:, None]
 
     def _read(self, conversations: Sequence[Conversation]) -> _Prefix:
         """Encode the clips and fill the cache with the prompts, once."""
@@ -189,6 +222,20 @@ class Engine:
         self.truncated.add(clip)
         return waveform[: round(longest * rate)]
 
+    def _decode_all(
+        self, prefix: _Prefix, orders: Sequence[DrawOrder]
+    ) -> Iterator[tuple[int, int, Answer]]:
+        """Draw, sampled or greedy; yields place, index and answer."""
+        rows = [(place, index) for place, order in enumerate(orders) for index in order.indices]
+        for start in range(0, len(rows), self._batch_size):
+            batch = rows[start : start + self._batch_size]
+            which = torch.tensor([place for place, _ in batch], device=prefix.ids.device)
+            wanted = [(orders[place], index) for place, index in batch]
+            for (place, index), answer in zip(
+                batch, self._decode(prefix, which, wanted), strict=True
+            ):
+                yield place, index, answer
+
     def _decode(
         self, prefix: _Prefix, which: torch.Tensor, wanted: Sequence[tuple[DrawOrder, int]]
     ) -> list[Answer]:
@@ -213,12 +260,50 @@ class Engine:
             for row, tokens in enumerate(sequences[:, length:].tolist())
         ]
 
+    def _search(
+        self, prefix: _Prefix, orders: Sequence[DrawOrder]
+    ) -> Iterator[tuple[int, int, Answer]]:
+        """Search by beams; yields place, rank and answer.
+
+        The canonical search: no penalty on length, and no end before the best are found. The
+        beams are scored afterwards, since `generate` would keep the logits of the whole search.
+        """
+        decoding = orders[0].decoding
+        beams = decoding.num_beams
+        length = prefix.ids.shape[1]
+        places = torch.arange(len(orders), device=prefix.ids.device)
+        sequences = self._model.generate(
+            input_ids=prefix.ids,
+            attention_mask=prefix.mask,
+            position_ids=_positions(prefix.mask),
+            past_key_values=prefix.rows(places.repeat_interleave(beams)),
+            max_new_tokens=decoding.max_new_tokens,
+            do_sample=False,
+            num_beams=beams,
+            num_return_sequences=beams,
+            length_penalty=0.0,
+            early_stopping="never",
+        )
+        found = [
+            (row // beams, row % beams, tokens[: self._end(tokens)])
+            for row, tokens in enumerate(sequences[:, length:].tolist())
+        ]
+        wanted = [one for one in found if one[1] in orders[one[0]].indices]
+        rows = [(place, tokens) for place, _, tokens in wanted]
+        for (place, rank, tokens), (own, _) in zip(
+            wanted, self._own_log_probabilities(prefix, rows), strict=True
+        ):
+            yield place, rank, self._answer(tokens, own, None, ())
+
+    def _end(self, tokens: Sequence[int]) -> int | None:
+        """Tokens up to the end token and with it, None where there is none."""
+        return next((n for n, token in enumerate(tokens, 1) if token in self._ends), None)
+
     def _answer(
         self, tokens: list[int], chosen: torch.Tensor, stopped: int | None, stop: Sequence[str]
     ) -> Answer:
         """Cut what `generate` wrote after a row's end."""
-        ended = next((n for n, token in enumerate(tokens, 1) if token in self._ends), None)
-        ends = [end for end in (ended, stopped) if end is not None]
+        ends = [end for end in (self._end(tokens), stopped) if end is not None]
         length = min(ends, default=len(tokens))
         text = self._tokenizer.decode(tokens[:length], skip_special_tokens=True)
         return Answer(
@@ -234,24 +319,30 @@ def _positions(mask: torch.Tensor) -> torch.Tensor:
     return (mask.long().cumsum(dim=-1) - 1).clamp(min=0)
 
 
-def _groups(orders: Sequence[DrawOrder], batch_size: int) -> Iterator[list[int]]:
+def _groups(
+    kinds: Sequence[Decoding | None], sizes: Sequence[int], batch_size: int
+) -> Iterator[list[int]]:
     """Split orders into those that are read together.
 
-    Orders of one decoding share a group while their draws fit into one batch; an order with more
-    draws than that is read alone and decoded in several batches.
+    Orders of one kind share a group while their rows fit into one batch; an order with more rows
+    than that is read alone.
+
+    Args:
+        kinds: What must be equal in a group, by order.
+        sizes: Rows that each order takes.
+        batch_size: Most rows of a group of several orders.
 
     Yields:
-        Positions in `orders`.
+        Positions of orders.
     """
-    by_decoding = sorted(range(len(orders)), key=lambda n: repr(orders[n].decoding))
-    for _, positions in itertools.groupby(by_decoding, key=lambda n: orders[n].decoding):
+    by_kind = sorted(range(len(kinds)), key=lambda n: repr(kinds[n]))
+    for _, positions in itertools.groupby(by_kind, key=lambda n: kinds[n]):
         group: list[int] = []
-        draws = 0
+        rows = 0
         for position in positions:
-            more = len(orders[position].indices)
-            if group and draws + more > batch_size:
+            if group and rows + sizes[position] > batch_size:
                 yield group
-                group, draws = [], 0
+                group, rows = [], 0
             group.append(position)
-            draws += more
+            rows += sizes[position]
         yield group

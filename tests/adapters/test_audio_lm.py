@@ -141,7 +141,10 @@ def test_a_request_without_sound_is_text(scripted: ScriptedBackend) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"num_beams": 5}, "--gen_kwargs has no 'num_beams'"),
+        ({"beam_width": 5}, "--gen_kwargs has no 'beam_width'.*num_beams"),
+        ({"num_beams": 0}, "num_beams must be a whole number above 0"),
+        ({"num_beams": 2, "do_sample": True}, "beams .* are not sampled"),
+        ({"num_beams": 2, "until": ["x"]}, "beams .* do not end at strings"),
         ({"temperature": -1, "do_sample": True}, "temperature must be a number, 0 for greedy"),
         ({"temperature": "hot"}, "temperature must be a number, 0 for greedy answers, not 'hot'"),
         ({"do_sample": "maybe"}, "do_sample must be True or False, not 'maybe'"),

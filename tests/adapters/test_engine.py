@@ -15,7 +15,15 @@ from scipy import stats
 
 from ambi_tasks.audio import Clip, load_waveform
 from ambi_tasks.errors import UserError
-from model_adapters.backend import Answer, Decoding, DrawOrder, Turn
+from model_adapters.backend import (
+    Answer,
+    Conversation,
+    Decoding,
+    DrawOrder,
+    Score,
+    ScoreOrder,
+    Turn,
+)
 from model_adapters.huggingface import HuggingFaceBackend
 from model_adapters.huggingface.sampling import TokenChooser, before_stop
 from model_adapters.noise import uniform
@@ -32,6 +40,14 @@ def draws(model: HuggingFaceBackend, orders: list[DrawOrder]) -> dict[tuple[str,
     found = [((orders[place].key, index), answer) for place, index, answer in model.draw(orders)]
     assert len(dict(found)) == len(found), "a draw came twice"
     return dict(found)
+
+
+def scored(
+    model: HuggingFaceBackend, conversation: Conversation, *continuations: str
+) -> list[Score]:
+    ((place, scores),) = model.log_likelihoods([ScoreOrder(conversation, continuations)])
+    assert place == 0
+    return scores
 
 
 def reference(folder: str) -> tuple[Any, Any]:
@@ -89,15 +105,9 @@ def test_log_likelihood_of_a_draw_equals_teacher_forcing(
     ours._engine._answer = spy  # type: ignore[method-assign]
     found = list(ours.draw(asked))
     for number, (place, _, answer) in enumerate(found):
-        inputs = reference_inputs(processor, clips[place])
-        answer_ids = torch.tensor([chosen[number]])  # type: ignore[index]
-        length = inputs["input_ids"].shape[1]
-        inputs["input_ids"] = torch.cat([inputs["input_ids"], answer_ids], dim=1)
-        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-        with torch.no_grad():
-            logits = model(**inputs).logits[:, length - 1 : -1].log_softmax(-1)
-        expected = logits.gather(-1, answer_ids[..., None]).sum()
-        assert answer.log_likelihood == pytest.approx(float(expected), abs=1e-3)
+        target = torch.tensor([chosen[number]])  # type: ignore[index]
+        own, _ = teacher_forced(model, reference_inputs(processor, clips[place]), target)
+        assert answer.log_likelihood == pytest.approx(own, abs=1e-3)
 
 
 def test_a_draw_is_the_same_in_any_batch_order_and_extension(
@@ -150,7 +160,7 @@ class TestHearing:
 
             engine._model.generate = spy
             conversation = (Turn("user", "How do they feel?", (clip,)),)
-            scores[name] = model.log_likelihood(conversation, ["happy and sad"])[0][0]
+            scores[name] = scored(model, conversation, "happy and sad")[0].log_likelihood
         engine._model.generate = generate
         return features, scores
 
@@ -178,22 +188,124 @@ class TestHearing:
         assert loudest["44k"] == loudest["16k"] != loudest["other"]
 
 
-def test_log_likelihood_of_given_answers(tiny_model: str, clips: list[Clip]) -> None:
+def teacher_forced(model: Any, inputs: Any, target: torch.Tensor) -> tuple[float, bool]:
+    """Log-likelihood of the tokens (1, T) behind the inputs, in one plain pass; and greediness."""
+    length = inputs["input_ids"].shape[1]
+    ids = torch.cat([inputs["input_ids"], target], dim=1)
+    with torch.no_grad():
+        whole = {**inputs, "input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        logits = model(**whole).logits[:, length - 1 : -1].log_softmax(-1)
+    own = float(logits.gather(-1, target[..., None]).sum())
+    return own, bool((logits.argmax(-1) == target).all())
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_log_likelihoods_of_given_answers(
+    tiny_model: str, clips: list[Clip], batch_size: int
+) -> None:
     processor, model = reference(tiny_model)
-    conversation = (Turn("user", "How do they feel?", (clips[1],)),)
-    continuations = ["happy and sad", "neutral", ""]
-    found = backend(tiny_model).log_likelihood(conversation, continuations)
-    assert found[2] == (0.0, True)
-    for continuation, (score, is_greedy) in zip(continuations[:2], found[:2], strict=True):
-        inputs = reference_inputs(processor, clips[1])
-        target = processor.tokenizer(continuation, return_tensors="pt").input_ids
-        length = inputs["input_ids"].shape[1]
-        inputs["input_ids"] = torch.cat([inputs["input_ids"], target], dim=1)
-        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-        with torch.no_grad():
-            logits = model(**inputs).logits[:, length - 1 : -1].log_softmax(-1)
-        assert score == pytest.approx(float(logits.gather(-1, target[..., None]).sum()), abs=1e-3)
-        assert is_greedy == bool((logits.argmax(-1) == target).all())
+    tokenizer = processor.tokenizer
+    greedy = next(iter(draws(backend(tiny_model), [order(clips[0])]).values())).text
+    continuations = ("happy and sad", "neutral", "", greedy[:4])
+    orders = [
+        ScoreOrder((Turn("user", "How do they feel?", (clip,)),), continuations) for clip in clips
+    ]
+    found = dict(backend(tiny_model, batch_size=batch_size).log_likelihoods(orders))
+    assert sorted(found) == [0, 1, 2]
+    seen_greedy = False
+    for place, clip in enumerate(clips):
+        assert [score.tokens for score in found[place]] == [
+            len(tokenizer(text).input_ids) for text in continuations
+        ]
+        assert found[place][2] == Score(0.0, 0, greedy=True)
+        for text, score in zip(continuations, found[place], strict=True):
+            if text:
+                target = tokenizer(text, return_tensors="pt").input_ids
+                own, is_greedy = teacher_forced(model, reference_inputs(processor, clip), target)
+                assert score.log_likelihood == pytest.approx(own, abs=1e-3)
+                assert score.greedy == is_greedy
+                seen_greedy |= is_greedy
+    assert seen_greedy, "the case of a greedy answer was not met"
+
+
+def test_nothing_to_score(tiny_model: str, clips: list[Clip]) -> None:
+    asked = ScoreOrder((Turn("user", "How?", (clips[0],)),), ("", ""))
+    ((_, scores),) = backend(tiny_model).log_likelihoods([asked])
+    assert scores == [Score(0.0, 0, greedy=True)] * 2
+
+
+BEAMS = Decoding(num_beams=4, max_new_tokens=8)
+
+
+class TestBeams:
+    """Beam search behind a shared prefix, against `generate` and teacher forcing."""
+
+    @pytest.mark.parametrize("batch_size", [1, 4, 8, 64])
+    def test_equals_plain_beam_search(
+        self, tiny_model: str, clips: list[Clip], batch_size: int
+    ) -> None:
+        processor, model = reference(tiny_model)
+        asked = [order(clip, BEAMS, draws=4) for clip in clips]
+        found = draws(backend(tiny_model, batch_size=batch_size), asked)
+        assert len(found) == 12
+        for one, clip in zip(asked, clips, strict=True):
+            inputs = reference_inputs(processor, clip)
+            output = model.generate(
+                **inputs,
+                max_new_tokens=8,
+                num_beams=4,
+                num_return_sequences=4,
+                length_penalty=0.0,
+                early_stopping="never",
+                do_sample=False,
+                output_scores=True,
+                return_dict_in_generate=True,
+            )
+            length = inputs["input_ids"].shape[1]
+            texts = processor.tokenizer.batch_decode(
+                output.sequences[:, length:], skip_special_tokens=True
+            )
+            ours = [found[one.key, rank] for rank in range(4)]
+            assert [answer.text for answer in ours] == texts
+            for answer, score in zip(ours, output.sequences_scores.tolist(), strict=True):
+                assert answer.log_likelihood == pytest.approx(score, abs=1e-3)
+            likelihoods = [answer.log_likelihood for answer in ours]
+            assert likelihoods == sorted(likelihoods, reverse=True)  # type: ignore[type-var]
+            assert len({answer.text for answer in ours}) > 1
+
+    def test_the_best_beam_is_at_least_as_likely_as_the_greedy_answer(
+        self, tiny_model: str, clips: list[Clip]
+    ) -> None:
+        model = backend(tiny_model, batch_size=4)
+        greedy = draws(model, [order(clip, Decoding(max_new_tokens=8)) for clip in clips])
+        best = draws(model, [order(clip, BEAMS) for clip in clips])
+        for key, answer in greedy.items():
+            assert best[key].log_likelihood >= answer.log_likelihood - 1e-4  # type: ignore[operator]
+
+    def test_missing_beams_are_the_same_beams(self, tiny_model: str, clips: list[Clip]) -> None:
+        model = backend(tiny_model)
+        whole = draws(model, [order(clips[0], BEAMS, draws=4)])
+        one = order(clips[0], BEAMS)
+        part = draws(model, [DrawOrder(one.conversation, one.decoding, (1, 3), one.key)])
+        assert part == {key: whole[key] for key in part}
+        assert {index for _, index in part} == {1, 3}
+
+    def test_beams_that_end_are_scored_with_their_end(
+        self, tiny_model: str, clips: list[Clip]
+    ) -> None:
+        """One token in three is made an end token, so that beams differ in length."""
+        model = backend(tiny_model)
+        engine = model._engine
+        vocabulary = engine._model.config.text_config.vocab_size
+        ends = [token for token in range(vocabulary) if token % 3 == 0]
+        engine._ends = set(ends)
+        engine._model.generation_config.eos_token_id = ends
+        found = draws(model, [order(clips[0], BEAMS, draws=4)])
+        answers = [found["low", rank] for rank in range(4)]
+        assert any(answer.finish_reason == "stop" for answer in answers)
+        assert len({answer.tokens for answer in answers}) > 1
+        likelihoods = [answer.log_likelihood for answer in answers]
+        assert likelihoods == sorted(likelihoods, reverse=True)  # type: ignore[type-var]
 
 
 def test_answers_end_at_a_stop_string_or_at_the_limit(tiny_model: str, clips: list[Clip]) -> None:
@@ -216,8 +328,8 @@ def test_answers_end_at_a_stop_string_or_at_the_limit(tiny_model: str, clips: li
 def test_a_system_turn_reaches_the_model(tiny_model: str, clips: list[Clip]) -> None:
     model = backend(tiny_model)
     user = Turn("user", "How?", (clips[0],))
-    plain = model.log_likelihood((user,), ["sad"])
-    assert model.log_likelihood((Turn("system", "Be brief."), user), ["sad"]) != plain
+    plain = scored(model, (user,), "sad")
+    assert scored(model, (Turn("system", "Be brief."), user), "sad") != plain
 
 
 def test_long_and_short_clips(
@@ -236,7 +348,7 @@ def test_long_and_short_clips(
     with pytest.raises(UserError, match=r"shorter than the 0\.1 s .*short\.wav \(0\.010 s\)"):
         draws(backend(tiny_model), [order(make_clip("short", 200, 0.01))])
     with pytest.raises(UserError, match="1 of 1 clips are longer"):
-        backend(tiny_model).log_likelihood(order(long).conversation, ["happy"])
+        scored(backend(tiny_model), order(long).conversation, "happy")
 
 
 def test_the_record_tells_local_models_apart(tiny_model: str, tmp_path: Path) -> None:
