@@ -7,7 +7,9 @@ audio in front of the text, in the same user turn, so that all that varies comes
 """
 
 import hashlib
+import random
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,7 +26,7 @@ _TEMPLATE = re.compile(
     r"\s*^---[ \t]*\n(?P<front>.*?)^---[ \t]*(?:\n(?P<text>.*))?\Z", re.DOTALL | re.MULTILINE
 )
 _FIELDS = {"id": str, "version": int, "purpose": str, "placeholders": list, "note": str}
-_READ_OUTS = {"scale": (int, float), "answers": str}
+_READ_OUTS: dict[str, tuple[type, ...]] = {"scale": (int, float), "answers": (str,)}
 _KINDS = {str: "a text", int: "a whole number", list: "a list"}
 _ENVIRONMENT = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
@@ -163,6 +165,21 @@ def _pair(front: dict[str, Any], name: str, where: str) -> Any:
             f"{where}: the front matter's {name} must be two different {kinds}, not {values!r}."
         )
     return tuple(values)
+
+
+def order_labels(labels: Sequence[str], order: str) -> list[str]:
+    """The order in which a prompt lists the labels.
+
+    Args:
+        labels: The labels, in the corpus's order.
+        order: `given`, `reversed`, or `shuffled:SEED`, one permutation for the whole run.
+    """
+    if order == "given":
+        return list(labels)
+    if order == "reversed":
+        return list(labels)[::-1]
+    seed = int(order.removeprefix("shuffled:"))
+    return random.Random(seed).sample(list(labels), len(labels))  # noqa: S311 - no secret
 
 
 def prompt_names() -> list[str]:

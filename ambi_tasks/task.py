@@ -1,14 +1,15 @@
-"""The one task class: document -> request -> draws -> prediction -> scores.
+"""The one task class: document -> requests -> evidence -> prediction -> scores.
 
 The harness's runner drives it. `ambi_<corpus>_<strategy>.yaml` in the folder `tasks` is the data
 that makes a task of it. This is the whole way of one utterance:
 
 1. `download` turns the user's corpus into documents (paths, votes, soft labels; never samples).
-2. `doc_to_text` renders the prompt; `construct_requests` puts prompt, decoding and a reference to
-   the clip into one request, repeated as often as the strategy draws.
-3. The model answers, in `generate_until` of its adapter.
+2. `construct_requests` renders the prompt and asks for what the strategy needs: draws of an answer
+   (`generate_until`), a verifier's verdicts on them (`verify`, see `verification.py`), or the
+   labels' log-likelihoods (`loglikelihood`).
+3. The model answers, in the method of its adapter that has the request's name.
 4. `KeepEveryDraw` hands all draws on, where the harness's default would keep the first alone.
-5. `process_results` reads the draws, lets the strategy combine them and scores the prediction.
+5. `process_results` writes the evidence into the document and scores it (`scoring.py`).
 """
 
 import copy
@@ -25,18 +26,20 @@ from lm_eval.api.task import Task
 from lm_eval.config.task import TaskConfig
 from lm_eval.filters import build_filter_ensemble
 
-from ambi_tasks.audio import AudioArgument
+from ambi_tasks.audio import AudioArgument, silent_clip
 from ambi_tasks.corpora import get_corpus
 from ambi_tasks.corpora.corpus import all_corpora
 from ambi_tasks.documents import Selection, select_documents
 from ambi_tasks.errors import UserError
-from ambi_tasks.metrics import Metric, all_metrics
-from ambi_tasks.prediction import Candidate, Prediction, read_candidate
-from ambi_tasks.prompts import load_prompt
-from ambi_tasks.strategies import combine, get_strategy
+from ambi_tasks.metrics import all_metrics
+from ambi_tasks.prediction import draw_record
+from ambi_tasks.prompts import Prompt, load_prompt, order_labels
+from ambi_tasks.scoring import ANSWERED, SPREAD, score_utterance
+from ambi_tasks.strategies import StrategyFields, all_strategies, get_strategy
+from ambi_tasks.strategies.fields import VerifiedFields
+from ambi_tasks.verification import VerifyInstance, verdict_record, verifier_prompt
 
-_OWN_FIELDS = ("corpus", "strategy", "prompt")
-_ANSWERED = "_answered"
+_OWN_FIELDS = ("corpus", "strategy")
 
 Document = dict[str, Any]
 
@@ -73,15 +76,23 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
         self._metadata: dict[str, Any] = dict(config.get("metadata") or {})
         _check_names(self._metadata)
         self._corpus = get_corpus(config["corpus"], self._metadata)
-        self._strategy: str = config["strategy"]
-        self._prompt = load_prompt(config["prompt"])
-        self._system_instruction: str | None = None
+        self._values = dict(config["strategy"])
+        self._strategy = get_strategy(self._values.pop("name"))
+        default = self._strategy.settings(self._values)
+        self._values |= {
+            name: value for name, value in self._metadata.items() if name in self._values
+        }
+        self._settings = self._set_up(self._values)
+        self._prompt = load_prompt(self._settings.prompt)
         self._metrics = all_metrics()
-        get_strategy(self._strategy)
+        self._system_instruction: str | None = None
         host_fields = {
             key: value for key, value in config.items() if key not in (*_OWN_FIELDS, "class")
         }
-        host_fields["repeats"] = _draws(self._metadata, host_fields["repeats"])
+        host_fields["repeats"] = self._settings.pool
+        host_fields["generation_kwargs"] |= _decoding(self._settings)
+        if self._settings.mode != default.mode:
+            host_fields["task_alias"] = f"{config['task']} (candidates={self._settings.mode})"
         # Not `super().__init__`: it passes the whole config as the name of the task. The harness's
         # own ConfigurableTask does without it as well; these are the attributes that it would set.
         self._config = TaskConfig(**copy.deepcopy(host_fields))
@@ -89,6 +100,15 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
         self._instances: list[Instance] | None = None
         self.VERSION = self._metadata["version"]
         self.download()
+
+    def _set_up(self, values: Mapping[str, Any]) -> StrategyFields:
+        """Check the fields, and fill in what depends on the verifier's prompt."""
+        settings: StrategyFields = self._strategy.settings(values)
+        if not isinstance(settings, VerifiedFields):
+            return settings
+        prompt = verifier_prompt(settings)
+        filled = {"verifier_prompt": prompt.id, "scale": settings.scale or prompt.scale}
+        return settings.model_copy(update=filled)
 
     # --- the corpus ---------------------------------------------------------------------------
 
@@ -117,9 +137,35 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
     # --- document -> request ------------------------------------------------------------------
 
     def build_all_requests(self, **kwargs: Any) -> None:
-        """Build the requests; `--system_instruction` becomes a system turn of each."""
+        """Build the requests, now that `--gen_kwargs` and `--num_fewshot` are known.
+
+        `--system_instruction` becomes a system turn of each.
+
+        Raises:
+            UserError: One of them does not go with the strategy.
+        """
+        if self.config.num_fewshot:
+            raise UserError(
+                "--num_fewshot is not offered: these corpora have no held-out utterances, so that "
+                "examples would show votes that are scored. Leave it out."
+            )
+        self._settings = self._with_gen_kwargs()
         self._system_instruction = kwargs.get("system_instruction")
         super().build_all_requests(**kwargs)
+
+    def _with_gen_kwargs(self) -> StrategyFields:
+        """The fields, after `--gen_kwargs` had its say about the decoding."""
+        given: dict[str, Any] = self.config.generation_kwargs
+        for name, value in _decoding(self._settings).items():
+            if name != "temperature" and given[name] != value:
+                raise UserError(
+                    f"--gen_kwargs {name}={given[name]!r} does not go with the strategy "
+                    f"'{self._strategy.name}', which sets {name}={value!r}; choose another "
+                    f"strategy, or its fields by --metadata (docs/strategies.md)."
+                )
+        if self._settings.mode != "sample":
+            return self._settings
+        return self._set_up(self._values | {"temperature": given["temperature"]})
 
     def fewshot_context(self, doc: Document, *args: Any, **kwargs: Any) -> str:
         """The prompt; adapters apply their model's chat template, since only they place audio."""
@@ -128,7 +174,7 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
 
     def doc_to_text(self, doc: Document) -> str:
         """Render the prompt for a document."""
-        return self._prompt.render(labels=doc["labels"])
+        return self._prompt.render(labels=order_labels(doc["labels"], self._settings.label_order))
 
     def doc_to_target(self, doc: Document) -> list[float]:
         """The soft label, (K,)."""
@@ -139,57 +185,103 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
         """The document's one clip, undecoded."""
         return [AudioArgument(doc["audio"])]
 
-    def construct_requests(self, doc: Document, ctx: str, **kwargs: Any) -> Instance:
-        """Make the request whose repeats are the strategy's draws."""
+    def construct_requests(self, doc: Document, ctx: str, **kwargs: Any) -> list[Instance]:
+        """Make the requests whose answers are the strategy's evidence."""
+        settings, meta = self._settings, kwargs["metadata"]
+        if settings.mode == "none":
+            return self._read_out_requests(doc, ctx, meta)
+        draws = Instance(
+            request_type="generate_until",
+            doc=doc,
+            arguments=(ctx, copy.deepcopy(self.config.generation_kwargs), self._attachments(doc)),
+            idx=0,
+            metadata=meta,
+        )
+        if not isinstance(settings, VerifiedFields):
+            return [draws]
+        return [draws, VerifyInstance(draws, ctx, {"audio": self.doc_to_audio(doc)}, settings)]
+
+    def _attachments(self, doc: Document) -> dict[str, Any]:
         attachments: dict[str, Any] = {"audio": self.doc_to_audio(doc)}
         if self._system_instruction:
             attachments["system"] = self._system_instruction
-        decoding = copy.deepcopy(self.config.generation_kwargs)
-        return Instance(
-            request_type=self.OUTPUT_TYPE,
-            doc=doc,
-            arguments=(ctx, decoding, attachments),
-            idx=0,
-            metadata=kwargs["metadata"],
-        )
+        if self._settings.needs_log_likelihood:
+            attachments["needs_log_likelihood"] = True
+        return attachments
 
-    # --- draws -> scores ----------------------------------------------------------------------
+    def _read_out_requests(self, doc: Document, ctx: str, meta: Any) -> list[Instance]:
+        """The labels after the question, and the same after silence where that calibrates."""
+        heard = [self._attachments(doc)]
+        if getattr(self._settings, "calibration", "none") == "silence":
+            heard.append(heard[0] | {"audio": [AudioArgument(silent_clip().mapping())]})
+        asked = [(attachments, label) for attachments in heard for label in doc["labels"]]
+        return [
+            Instance(
+                request_type="loglikelihood",
+                doc=doc,
+                arguments=(ctx, label, attachments),
+                idx=number,
+                metadata=(*meta[:2], 1),  # nothing is drawn, so nothing is repeated
+            )
+            for number, (attachments, label) in enumerate(asked)
+        ]
 
-    def process_results(self, doc: Document, results: Sequence[Sequence[str]]) -> dict[str, Any]:
+    # --- evidence -> scores -------------------------------------------------------------------
+
+    def process_results(self, doc: Document, results: Sequence[Sequence[Any]]) -> dict[str, Any]:
         """Score one utterance.
 
         The runner logs `doc` right after this call; it is the only part of its sample log that
-        keeps nested JSON and is no metric, so the prediction and the candidates are put there.
+        keeps nested JSON and is no metric, so evidence and prediction are put there.
 
         Args:
             doc: The document.
-            results: Draws per request; one request here.
+            results: Responses per request, in the order of `construct_requests`.
         """
+        doc["strategy"] = self._strategy_record()
+        doc.update(self._evidence(doc, results))
+        scored = score_utterance(doc, self._metrics)
+        doc.update(scored.record())
+        return scored.scores
+
+    def _evidence(self, doc: Document, results: Sequence[Sequence[Any]]) -> dict[str, Any]:
+        if self._settings.mode == "none":
+            found = [responses[0] for responses in results]
+            values = [float(one[0]) for one in found]
+            classes = len(doc["labels"])
+            return {
+                "read_out": {
+                    "log_likelihoods": values[:classes],
+                    "tokens": [getattr(one, "tokens", None) for one in found[:classes]],
+                    "content_free": values[classes:],
+                }
+            }
         # Where ranks differ in length, the runner repeats a request to fill up: that is no draw.
-        draws = results[0][: self.config.repeats]
-        labels = doc["labels"]
-        candidates = [read_candidate(draw, labels) for draw in draws]
-        prediction = combine(self._strategy, candidates, len(labels))
-        doc["prediction"] = list(prediction.distribution)
-        doc["answered"] = prediction.answered
-        doc["candidates"] = [candidate.record() for candidate in candidates]
-        return _scores(self._metrics, doc, prediction, candidates)
+        draws = [draw_record(draw) for draw in results[0][: self._settings.pool]]
+        if not isinstance(self._settings, VerifiedFields):
+            return {"draws": draws}
+        return {"draws": draws, "verdicts": [verdict_record(one) for one in results[1][0]]}
 
     def aggregation(self) -> dict[str, Callable[[list[Any]], Any]]:
         """Metric name -> how the utterances' values become the corpus's."""
         functions: dict[str, Callable[[list[Any]], Any]] = {}
         for metric in self._metrics.values():
+            if metric.needs == "verdicts":
+                if isinstance(self._settings, VerifiedFields):
+                    functions[metric.name] = mean_of_answered
+                continue
             functions[metric.name] = mean
             if metric.needs == "distributions":
-                functions[metric.name + _ANSWERED] = mean_of_answered
-        return functions
+                functions[metric.name + ANSWERED] = mean_of_answered
+        return functions | ({SPREAD: mean_of_answered} if functions else {})
 
     def higher_is_better(self) -> dict[str, bool]:
         """Metric name -> direction."""
         metrics = self._metrics
         return {
-            name: metrics[name.removesuffix(_ANSWERED)].higher_is_better
+            name: metrics[name.removesuffix(ANSWERED)].higher_is_better
             for name in self.aggregation()
+            if name != SPREAD  # neither much nor little of it is better
         }
 
     def override_metric(self, metric_name: str) -> None:
@@ -212,13 +304,18 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
                 "manifest_sha256": self._selection.manifest_sha256,
                 "label_rule": asdict(self._selection.label_rule),
             },
-            "strategy": self._strategy,
-            "prompt": {
-                "id": self._prompt.id,
-                "version": self._prompt.version,
-                "sha256": self._prompt.sha256,
-            },
+            "strategy": self._strategy_record(),
+            "prompt": _prompt_record(self._prompt),
+            **self._verifier_record(),
         }
+
+    def _strategy_record(self) -> dict[str, Any]:
+        return {"name": self._strategy.name, **self._settings.model_dump(mode="json")}
+
+    def _verifier_record(self) -> dict[str, Any]:
+        if not isinstance(self._settings, VerifiedFields):
+            return {}
+        return {"verifier_prompt": _prompt_record(verifier_prompt(self._settings))}
 
 
 def mean_of_answered(values: Sequence[float | None]) -> float | str:
@@ -231,30 +328,20 @@ def mean_of_answered(values: Sequence[float | None]) -> float | str:
     return sum(answered) / len(answered) if answered else "N/A"
 
 
-def _scores(
-    metrics: Mapping[str, Metric],
-    doc: Document,
-    prediction: Prediction,
-    candidates: Sequence[Candidate],
-) -> dict[str, float | None]:
-    truth, predicted = [doc["soft_label"]], [list(prediction.distribution)]
-    read = sum(candidate.distribution is not None for candidate in candidates)
-    scores: dict[str, float | None] = {}
-    for metric in metrics.values():
-        if metric.needs == "draws":
-            scores[metric.name] = float(metric.function([read], [len(candidates)])[0])
-            continue
-        value = float(metric.function(truth, predicted)[0])
-        scores[metric.name] = value
-        scores[metric.name + _ANSWERED] = value if prediction.answered else None
-    return scores
+def _prompt_record(prompt: Prompt) -> dict[str, Any]:
+    return {"id": prompt.id, "version": prompt.version, "sha256": prompt.sha256}
 
 
-def _draws(metadata: Mapping[str, Any], default: int) -> int:
-    draws = metadata.get("draws", default)
-    if not isinstance(draws, int) or isinstance(draws, bool) or draws < 1:
-        raise UserError(f"--metadata draws must be a whole number of at least 1, not {draws!r}.")
-    return draws
+def _decoding(settings: StrategyFields) -> dict[str, Any]:
+    """What the strategy's fields say about the decoding, in the harness's words."""
+    if settings.mode == "sample":
+        return {
+            "do_sample": True,
+            "num_beams": 1,
+            "temperature": settings.model_dump()["temperature"],
+        }
+    beams = settings.pool if settings.mode == "beam" else 1
+    return {"do_sample": False, "num_beams": beams}
 
 
 def _check_names(metadata: Mapping[str, Any]) -> None:
@@ -263,7 +350,8 @@ def _check_names(metadata: Mapping[str, Any]) -> None:
     The harness puts `--model_args` among the metadata, so that other keys cannot all be refused.
     """
     corpora = all_corpora().values()
-    known = {"draws", "missing_audio", "label_rule", "table"}
+    known = {"missing_audio", "label_rule", "table"}
+    known |= {name for one in all_strategies().values() for name in one.fields.model_fields}
     known |= {f"{corpus.name}_root" for corpus in corpora}
     known |= {option for corpus in corpora for option in corpus.options}
     for name in sorted(set(metadata) - known):

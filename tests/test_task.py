@@ -1,6 +1,9 @@
 """The whole way, by the harness's own runner, with answers from a script instead of a model."""
 
 import json
+import logging
+import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +16,13 @@ from lm_eval.loggers import EvaluationTracker
 from lm_eval.tasks import TaskManager
 
 from ambi_tasks import metrics
+from ambi_tasks.corpora.corpus import all_corpora
 from ambi_tasks.errors import UserError
 from ambi_tasks.plugin import tasks_path
 from ambi_tasks.prompts import load_prompt
+from ambi_tasks.strategies import all_strategies
 from model_adapters.audio_lm import AudioLM
-from model_adapters.backend import DrawOrder
+from model_adapters.backend import Capabilities, Conversation, DrawOrder
 from model_adapters.scripted import ScriptedBackend
 
 LABELS = ["neutral", "happy", "angry", "sad"]
@@ -61,9 +66,13 @@ def run(
     """Evaluates demo tasks with answers from a script."""
 
     def evaluate(
-        tasks: list[str], script: Callable[[DrawOrder, int], str], **settings: Any
+        tasks: list[str],
+        script: Callable[[DrawOrder, int], str],
+        scorer: Callable[[Conversation, str], float] | None = None,
+        backend: ScriptedBackend | None = None,
+        **settings: Any,
     ) -> tuple[dict[str, Any], ScriptedBackend]:
-        backend = ScriptedBackend(script)
+        backend = backend or ScriptedBackend(script, scorer)
         metadata = {"demo_root": str(demo_root), **settings.pop("metadata", {})}
         results = lm_eval.simple_evaluate(
             model=AudioLM(backend),
@@ -98,6 +107,8 @@ def test_the_truth_as_answer_scores_perfectly(run: Run) -> None:
     results, _ = run(["ambi_demo_direct"], lambda order, _: answer(soft[utterance(order)]))
     scores = results["results"]["ambi_demo_direct"]
     for metric in metrics.all_metrics().values():
+        if metric.needs == "verdicts":
+            continue
         best = metric.bounds[1] if metric.higher_is_better else metric.bounds[0]
         assert scores[f"{metric.name},none"] == pytest.approx(best, abs=1e-9), metric.name
         assert results["higher_is_better"]["ambi_demo_direct"][metric.name] == (
@@ -170,7 +181,7 @@ def test_the_sample_log_is_small_json_and_holds_the_evidence(run: Run, tmp_path:
     tracker.save_results_aggregated(results, samples)
     tracker.save_results_samples("ambi_demo_sc", samples["ambi_demo_sc"])
     (saved,) = tmp_path.rglob("results_*.json")
-    assert json.loads(saved.read_text())["configs"]["ambi_demo_sc"]["strategy"] == "sc"
+    assert json.loads(saved.read_text())["configs"]["ambi_demo_sc"]["strategy"]["name"] == "sc"
     (log,) = tmp_path.rglob("samples_*.jsonl")
     lines = log.read_text(encoding="utf-8").splitlines()
     assert len(lines) == len(VOTES)
@@ -180,9 +191,11 @@ def test_the_sample_log_is_small_json_and_holds_the_evidence(run: Run, tmp_path:
     assert sample["doc"]["soft_label"] == [0.25, 0.25, 0.5, 0.0]
     assert sample["doc"]["prediction"] == [0.25, 0.25, 0.25, 0.25]
     assert len(sample["doc"]["candidates"]) == len(sample["resps"][0]) == 16
-    first = sample["doc"]["candidates"][0]
-    assert first["distribution"] == [0.25, 0.25, 0.25, 0.25]
-    assert {"draw_index", "seed", "log_likelihood", "tokens", "clip_sha256"} <= set(first)
+    assert sample["doc"]["strategy"]["name"] == "sc"
+    assert sample["doc"]["candidates"][0]["distribution"] == [0.25, 0.25, 0.25, 0.25]
+    assert sample["doc"]["candidates"][0]["weight"] == 1 / 16
+    first = sample["doc"]["draws"][0]
+    assert {"text", "draw_index", "seed", "log_likelihood", "tokens", "clip_sha256"} <= set(first)
     assert "neutral, happy, angry, sad" in sample["arguments"]["gen_args_0"]["arg_0"]
     assert sample["arguments"]["gen_args_0"]["arg_2"]["audio"][0]["path"].endswith("u2.flac")
 
@@ -194,7 +207,17 @@ def test_the_results_record_what_must_agree(run: Run) -> None:
     assert (counts["read"], counts["kept"], counts["dropped"]) == (3, 3, {})
     assert list(config["corpus"]["label_rule"]["classes"]) == LABELS
     assert len(config["corpus"]["manifest_sha256"]) == 64
-    assert config["strategy"] == "sc"
+    assert config["strategy"] == {
+        "name": "sc",
+        "prompt": "direct",
+        "label_order": "given",
+        "concentration": 10.0,
+        "candidates": "sample",
+        "draws": 16,
+        "beams": 5,
+        "temperature": 0.8,
+        "vote": "distribution",
+    }
     assert config["prompt"]["id"] == "direct"
     assert config["prompt"]["sha256"] == load_prompt("direct").sha256
     assert config["repeats"] == 16
@@ -216,7 +239,9 @@ def test_the_command_line_reaches_the_draws(run: Run) -> None:
     decoding = backend.orders[0].decoding
     assert (decoding.temperature, decoding.seed) == (0.5, 7)
     assert [turn.role for turn in backend.orders[0].conversation] == ["system", "user"]
-    assert results["configs"]["ambi_demo_sc"]["repeats"] == 3
+    config = results["configs"]["ambi_demo_sc"]
+    assert config["repeats"] == config["strategy"]["draws"] == 3
+    assert config["strategy"]["temperature"] == 0.5
 
 
 def test_chosen_samples(run: Run) -> None:
@@ -230,29 +255,291 @@ def test_predict_only_logs_and_scores_nothing(run: Run) -> None:
     assert results["samples"]["ambi_demo_direct"][0]["doc"]["prediction"] == [1, 0, 0, 0]
 
 
-def test_a_group_and_a_tag_run_all_their_tasks(run: Run) -> None:
-    results, backend = run(["ambi_demo"], lambda *_: "")
-    assert {"ambi_demo_direct", "ambi_demo_sc"} <= set(results["results"])
-    assert len(backend.orders) == 6
-
-
 @pytest.mark.parametrize("draws", [0, -1, "many", 2.5, True])
 def test_a_bad_number_of_draws(run: Run, draws: object) -> None:
-    with pytest.raises(UserError, match="draws must be a whole number of at least 1"):
+    with pytest.raises(UserError, match=r"strategy 'sc': draws is .*, but input should be"):
         run(["ambi_demo_sc"], lambda *_: "", metadata={"draws": draws})
+
+
+def uniform(order: DrawOrder, index: int) -> str:
+    """Any prompt's answer: a distribution for a question, a rating for a verifier's."""
+    del index
+    return "7" if "Somebody answered" in order.conversation[-1].text else answer([0.25] * 4)
+
+
+class TestTheWholeGroup:
+    """All eight strategies in one run."""
+
+    @pytest.fixture
+    def found(self, run: Run) -> tuple[dict[str, Any], ScriptedBackend]:
+        return run(["ambi_demo"], uniform, lambda _, text: -float(len(text)))
+
+    def test_runs_every_strategy(self, found: tuple[dict[str, Any], ScriptedBackend]) -> None:
+        results, _ = found
+        names = {f"ambi_demo_{name}" for name in all_strategies()}
+        assert names == set(results["samples"])
+        assert len(names) >= 8
+        for name in names:
+            assert results["results"][name]["parsed,none"] == 1.0
+            assert ("verified,none" in results["results"][name]) == name.endswith("almv")
+
+    def test_draws_each_pool_once(self, found: tuple[dict[str, Any], ScriptedBackend]) -> None:
+        results, backend = found
+        asked = Counter(
+            (order.conversation[-1].text.splitlines()[0][:6], order.decoding.num_beams, n)
+            for order in backend.orders
+            for n in [len(order.indices)]
+        )
+        assert asked == {
+            ("Severa", 1, 1): 6,  # direct and cot, of three clips
+            ("Severa", 1, 16): 3,  # sc, and with it the candidates of almv and walmv
+            ("Severa", 5, 5): 3,  # bon and wbon
+            ("Listen", 1, 1): 3,  # one verdict a clip, since its candidates are alike
+        }
+        info = results["config"]
+        one = {"direct": 1, "cot": 1, "sc": 16, "almv": 3, "walmv": 3, "bon": 5, "wbon": 5}
+        shared = one["almv"] + one["walmv"] + one["bon"]
+        assert info["draws"]["asked"] == 3 * sum(one.values())
+        assert info["draws"]["shared"] == 3 * shared
+        assert info["draws"]["drawn"] == 3 * (sum(one.values()) - shared)
+        assert info["verdicts"]["asked"] == 3 * 6
+        assert info["verdicts"]["drawn"] == 3
+        assert info["scores"]["scored"] == 3 * 4
+        assert info["draws"]["tokens"] > 0
+
+    def test_counts_are_logged(
+        self, run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+        with caplog.at_level("INFO", logger="lm_eval"):
+            run(["ambi_demo_bon", "ambi_demo_wbon"], uniform)
+        message = "30 draws asked for: 15 shared, 0 kept by earlier runs, 15 drawn"
+        assert message in caplog.text
+
+
+def test_a_tag_runs_its_strategy_on_all_corpora(manager: Callable[..., TaskManager]) -> None:
+    index = manager().task_index
+    for name in all_strategies():
+        tagged = index[f"ambi_{name}"].tags
+        assert f"ambi_demo_{name}" in tagged
+
+
+def test_the_verifier_judges_the_candidates_of_its_own_clip(run: Run) -> None:
+    """The best of three candidates is the true one, and the verifier can tell by the text."""
+    soft = dict(zip(VOTES, truth().tolist(), strict=True))
+
+    def script(order: DrawOrder, index: int) -> str:
+        right = answer(soft[utterance(order)])
+        if "Somebody answered" not in order.conversation[-1].text:
+            return right if index == 1 else answer([0.1, 0.2, 0.3, 0.4])
+        assert order.conversation[-1].text.count("<answer>") == 1
+        assert load_prompt("direct").render(labels=LABELS) in order.conversation[-1].text
+        return "9" if right in order.conversation[-1].text else "2 of 10"
+
+    results, backend = run(["ambi_demo_almv", "ambi_demo_walmv"], script)
+    assert results["results"]["ambi_demo_almv"]["js,none"] == pytest.approx(0, abs=1e-9)
+    for sample in results["samples"]["ambi_demo_almv"]:
+        assert [one["score"] for one in sample["doc"]["candidates"]] == [2, 9, 2]
+        assert [one["weight"] for one in sample["doc"]["candidates"]] == [0, 1, 0]
+        assert [one["text"] for one in sample["doc"]["verdicts"]] == ["2 of 10", "9", "2 of 10"]
+    for sample in results["samples"]["ambi_demo_walmv"]:
+        weights = [one["weight"] for one in sample["doc"]["candidates"]]
+        assert weights == pytest.approx([2 / 13, 9 / 13, 2 / 13])
+    config = results["configs"]["ambi_demo_almv"]
+    assert config["verifier_prompt"]["id"] == config["strategy"]["verifier_prompt"]
+    assert config["verifier_prompt"]["sha256"] == load_prompt("verifier_rating").sha256
+    assert config["strategy"]["scale"] == [0.0, 10.0]
+    judged = [order for order in backend.orders if "<answer>" in order.conversation[-1].text]
+    assert all(order.conversation[0].clips for order in judged)
+
+
+def test_a_verifier_that_answers_prose_is_counted_and_falls_back(run: Run) -> None:
+    def script(order: DrawOrder, index: int) -> str:
+        if "Somebody answered" in order.conversation[-1].text:
+            return "What a lovely voice."
+        return answer([1, 0, 0, 0] if index == 0 else [0, 0, 1, 0])
+
+    results, _ = run(["ambi_demo_almv", "ambi_demo_walmv"], script)
+    for name in ("ambi_demo_almv", "ambi_demo_walmv"):
+        assert results["results"][name]["verified,none"] == 0.0
+        doc = results["samples"][name][0]["doc"]
+        assert doc["prediction"] == pytest.approx([1 / 3, 0, 2 / 3, 0])
+        assert [one["verdict_failure"] for one in doc["candidates"]] == ["no_number"] * 3
+
+
+def test_candidates_that_cannot_be_read_are_not_judged(run: Run) -> None:
+    def script(order: DrawOrder, index: int) -> str:
+        if "Somebody answered" in order.conversation[-1].text:
+            return "5"
+        return answer([0, 1, 0, 0]) if index == 2 and utterance(order) == "u1" else "No idea."
+
+    results, backend = run(["ambi_demo_almv"], script)
+    first, second = (results["samples"]["ambi_demo_almv"][n]["doc"] for n in (0, 1))
+    assert [verdict is None for verdict in first["verdicts"]] == [True, True, False]
+    assert first["prediction"] == [0, 1, 0, 0]
+    assert second["verdicts"] == [None] * 3
+    assert second["prediction"] == [0.25] * 4
+    assert results["results"]["ambi_demo_almv"]["verified,none"] == 1.0  # where it was asked
+    assert sum("<answer>" in order.conversation[-1].text for order in backend.orders) == 1
+
+
+def test_a_verdict_by_the_probability_of_yes(run: Run) -> None:
+    def likelihood(conversation: Conversation, text: str) -> float:
+        right = answer([0, 0, 0, 1]) in conversation[-1].text
+        return math.log((0.9 if right else 0.2) if text == "yes" else (0.1 if right else 0.8))
+
+    results, backend = run(
+        ["ambi_demo_walmv"],
+        lambda _, index: answer([0, 0, 0, 1] if index == 0 else [1, 0, 0, 0]),
+        likelihood,
+        metadata={"score": "probability"},
+    )
+    doc = results["samples"]["ambi_demo_walmv"][0]["doc"]
+    assert [one["score"] for one in doc["candidates"]] == pytest.approx([0.9, 0.2, 0.2])
+    assert doc["prediction"] == pytest.approx([0.4 / 1.3, 0, 0, 0.9 / 1.3])
+    assert results["configs"]["ambi_demo_walmv"]["verifier_prompt"]["id"] == "verifier_probability"
+    assert {order.continuations for order in backend.score_orders} == {("yes", "no")}
+
+
+def test_beams_by_their_likelihood(run: Run) -> None:
+    """The script's log-likelihood is minus the length: the shortest beam is the likeliest."""
+    beams = [answer([0, 0, 1, 0]), answer([0.5, 0.5, 0, 0]), answer([0, 0, 0, 1]) + " " * 9]
+    results, backend = run(
+        ["ambi_demo_bon", "ambi_demo_wbon"], lambda _, n: beams[n], metadata={"beams": 3}
+    )
+    assert {order.decoding.num_beams for order in backend.orders} == {3}
+    best = results["samples"]["ambi_demo_bon"][0]["doc"]
+    assert best["prediction"] == [0, 0, 1, 0]
+    weighed = results["samples"]["ambi_demo_wbon"][0]["doc"]
+    exact = np.exp([-len(text) for text in beams])
+    exact /= exact.sum()
+    weights = [one["weight"] for one in weighed["candidates"]]
+    assert weights == pytest.approx(exact)
+
+
+def test_the_read_out_of_the_labels(run: Run) -> None:
+    def likelihood(conversation: Conversation, label: str) -> float:
+        silent = conversation[-1].clips[0].path.endswith("silence.wav")
+        return math.log({"neutral": 0.4, "happy": 0.1, "angry": 0.3, "sad": 0.2}[label]) * (
+            1.0 if silent else 2.0
+        )
+
+    plain, backend = run(["ambi_demo_tlr"], uniform, likelihood)
+    doc = plain["samples"]["ambi_demo_tlr"][0]["doc"]
+    squares = np.array([0.4, 0.1, 0.3, 0.2]) ** 2
+    assert doc["prediction"] == pytest.approx(squares / squares.sum())
+    assert doc["read_out"]["tokens"] == [1, 1, 1, 1]
+    assert {order.conversation[-1].text for order in backend.score_orders} == {
+        load_prompt("label").render(labels=LABELS)
+    }
+    calibrated, _ = run(["ambi_demo_tlr"], uniform, likelihood, metadata={"calibration": "silence"})
+    doc = calibrated["samples"]["ambi_demo_tlr"][0]["doc"]
+    assert doc["prediction"] == pytest.approx([0.4, 0.1, 0.3, 0.2])
+
+
+def test_reasoning_comes_before_the_answer(run: Run) -> None:
+    text = 'The pitch is high, so {"angry": 1} at first sight; but it is sad.\n' + answer(
+        [0, 0, 0, 1]
+    )
+    results, backend = run(["ambi_demo_cot"], lambda *_: text)
+    assert results["samples"]["ambi_demo_cot"][0]["doc"]["prediction"] == [0, 0, 0, 1]
+    assert backend.orders[0].decoding.max_new_tokens == 1024
+    assert "step by step" in backend.orders[0].conversation[-1].text
+
+
+def test_a_model_without_beams(run: Run) -> None:
+    backend = ScriptedBackend(uniform)
+    backend.capabilities = Capabilities(draw_log_likelihood=True)
+    with pytest.raises(UserError, match=r"no beam search; .*candidates"):
+        run(["ambi_demo_bon"], uniform, backend=backend)
+    results, _ = run(["ambi_demo_bon"], uniform, backend=backend, metadata={"candidates": "sample"})
+    assert results["results"]["ambi_demo_bon"]["alias"] == "ambi_demo_bon (candidates=sample)"
+    assert results["configs"]["ambi_demo_bon"]["strategy"]["candidates"] == "sample"
+    assert [order.indices for order in backend.orders] == [(0, 1, 2, 3, 4)] * 3
+
+
+def test_wordings_and_orders_of_the_labels(run: Run) -> None:
+    choice = {"prompt": "direct_v2", "label_order": "reversed"}
+    results, backend = run(["ambi_demo_sc"], uniform, metadata=choice)
+    assert {order.conversation[-1].text for order in backend.orders} == {
+        load_prompt("direct_v2").render(labels=LABELS[::-1])
+    }
+    doc = results["samples"]["ambi_demo_sc"][0]["doc"]
+    assert doc["labels"] == LABELS  # the order of all distributions stays
+    config = results["configs"]["ambi_demo_sc"]
+    assert config["prompt"]["id"] == "direct_v2"
+    assert config["prompt"]["sha256"] == load_prompt("direct_v2").sha256
+    assert config["strategy"]["label_order"] == "reversed"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"prompt": "dirct"}, "There is no prompt 'dirct'; did you mean 'direct'"),
+        ({"label_order": "sideways"}, "label_order is 'sideways'"),
+        ({"candidates": "beams"}, "candidates is 'beams', but input should be 'sample' or 'beam'"),
+        ({"temperature": 0}, "temperature is 0, but input should be greater than 0"),
+        ({"scale": [5, 1]}, "scale .* 0 <= low < high"),
+        ({"score": "stars"}, "score is 'stars'"),
+        ({"verifier_prompt": "direct"}, "prompt 'direct' cannot be the verifier's"),
+        ({"verifier_prompt": "verifier_probability"}, "has no 'scale'"),
+        ({"concentration": -1}, "concentration is -1"),
+    ],
+)
+def test_a_field_that_is_wrong_is_one_sentence(
+    run: Run, metadata: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        run(["ambi_demo_almv"], uniform, metadata=metadata)
+
+
+@pytest.mark.parametrize("setting", ["do_sample=False", "num_beams=3"])
+def test_gen_kwargs_that_contradict_the_strategy(run: Run, setting: str) -> None:
+    with pytest.raises(UserError, match="does not go with the strategy 'sc'"):
+        run(["ambi_demo_sc"], uniform, gen_kwargs=setting)
+
+
+def test_few_shots_are_refused(run: Run) -> None:
+    with pytest.raises(UserError, match="--num_fewshot is not offered"):
+        run(["ambi_demo_sc"], uniform, num_fewshot=2)
+
+
+def test_unicode_labels(
+    manager: Callable[..., TaskManager], demo_root: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "votes.csv"
+    rows = ["utterance,path,emotion", "u1,u1.flac,fröhlich", "u1,u1.flac,愤怒", "u2,u2.flac,愤怒"]
+    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    for name in ("u1", "u2"):
+        (tmp_path / f"{name}.flac").write_bytes((demo_root / f"{name}.flac").read_bytes())
+    backend = ScriptedBackend(lambda *_: '{"FRÖHLICH": 0.25, "愤怒": 0.75}')
+    results = lm_eval.simple_evaluate(
+        model=AudioLM(backend),
+        tasks=["ambi_table_sc"],
+        task_manager=manager(table=str(table)),
+        bootstrap_iters=0,
+    )
+    doc = results["samples"]["ambi_table_sc"][0]["doc"]
+    assert dict(zip(doc["labels"], doc["prediction"], strict=True)) == {
+        "愤怒": 0.75,
+        "fröhlich": 0.25,
+    }
 
 
 def test_every_task_file_is_consistent(manager: Callable[..., TaskManager]) -> None:
     index = manager().task_index
     tasks = [name for name, entry in index.items() if entry.cfg and "task" in entry.cfg]
     single = [name for name in tasks if index[name].cfg["task"] == name]
-    assert len(single) >= 6
+    strategies, corpora = all_strategies(), [*all_corpora(), "table"]
+    assert {f"ambi_{corpus}_{name}" for corpus in corpora for name in strategies} == set(single)
     for name in single:
         config = index[name].cfg
-        assert name == f"ambi_{config['corpus']}_{config['strategy']}"
-        assert f"ambi_{config['strategy']}" in index
+        strategy = config["strategy"]["name"]
+        assert name == f"ambi_{config['corpus']}_{strategy}"
+        assert config["tag"] == f"ambi_{strategy}"
         assert name in index[f"ambi_{config['corpus']}"].cfg["task"]
-        assert load_prompt(config["prompt"])
+        fields = {field: value for field, value in config["strategy"].items() if field != "name"}
+        assert load_prompt(strategies[strategy].settings(fields).prompt)
 
 
 def test_a_missing_corpus_is_one_sentence(
