@@ -5,9 +5,9 @@ READY := $(VENV)/.ready
 
 .PHONY: demo test check format clean
 
-## demo: install everything and evaluate the bundled model on the bundled corpus
+## demo: install everything and run all strategies with the bundled model on the bundled corpus
 demo: $(READY)
-	$(BIN)/lm_eval --tasks ambi_demo_direct,ambi_demo_sc --model alm_hf --model_args pretrained=demo --log_samples --output_path results/
+	$(BIN)/lm_eval --tasks ambi_demo --model alm_hf --model_args pretrained=demo --batch_size 16 --log_samples --output_path results/
 
 ## test: install everything and run all tests
 test: $(READY)
@@ -24,7 +24,7 @@ format: $(READY)
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) results build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) results curve build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # torch comes first and exactly: without a pin, later packages would draw another build of it.
 $(READY): pyproject.toml ambi_tasks_plugin.pth
