@@ -159,7 +159,11 @@ class _FailedError(Exception):
 
 
 def _read(text: str, vocabulary: "_Vocabulary", notes: set[Repair]) -> tuple[float, ...]:
-    answer = _after_reasoning(text)
+    answer = after_reasoning(text)
+    if answer is None:
+        raise _FailedError(Failure.UNFINISHED_REASONING)
+    if not answer:
+        raise _FailedError(Failure.EMPTY)
     searched = answer[-MAX_SEARCHED:]
     if len(searched) < len(text.strip()):
         notes.add(Repair.SURROUNDING_TEXT)
@@ -440,14 +444,17 @@ class _Piece:
     decides: bool = False
 
 
-def _after_reasoning(text: str) -> str:
+def after_reasoning(text: str) -> str | None:
+    """What follows the last reasoning tag, stripped; None where a tag was opened and not closed."""
     tags = list(_REASONING.finditer(text))
     if tags and not tags[-1].group(1):
-        raise _FailedError(Failure.UNFINISHED_REASONING)
-    answer = (text[tags[-1].end() :] if tags else text).strip()
-    if not answer:
-        raise _FailedError(Failure.EMPTY)
-    return answer
+        return None
+    return (text[tags[-1].end() :] if tags else text).strip()
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a text that holds no answer says that the model cannot or will not give one."""
+    return _REFUSAL.search(text) is not None
 
 
 def _pieces(text: str) -> Iterable[_Piece]:
@@ -502,7 +509,7 @@ def _why_nothing(found: Sequence[_Piece], text: str) -> Failure:
         return objects[-1].failure or (Failure.MISSING_LABEL if empty else Failure.UNKNOWN_LABEL)
     if any(isinstance(piece.value, _List) and _pairs(piece.value, set()) for piece in found):
         return Failure.UNKNOWN_LABEL
-    return Failure.REFUSAL if _REFUSAL.search(text) else Failure.NO_OBJECT
+    return Failure.REFUSAL if is_refusal(text) else Failure.NO_OBJECT
 
 
 def _entries(value: _Value, vocabulary: _Vocabulary, notes: set[Repair]) -> _Entries:

@@ -7,6 +7,7 @@ audio in front of the text, in the same user turn, so that all that varies comes
 """
 
 import hashlib
+import math
 import random
 import re
 from collections.abc import Sequence
@@ -159,11 +160,10 @@ def _pair(front: dict[str, Any], name: str, where: str) -> Any:
     of_kind = isinstance(values, list) and all(
         isinstance(value, kind) and not isinstance(value, bool) and value != "" for value in values
     )
-    if not of_kind or len(values) != 2 or values[0] == values[1]:  # noqa: PLR2004 - a pair
-        kinds = "numbers" if name == "scale" else "texts"
-        raise UserError(
-            f"{where}: the front matter's {name} must be two different {kinds}, not {values!r}."
-        )
+    pair = of_kind and len(values) == 2 and values[0] != values[1]  # noqa: PLR2004 - a pair
+    if not pair or (name == "scale" and not 0 <= values[0] < values[1] < math.inf):
+        wanted = "numbers, 0 <= low < high" if name == "scale" else "different texts"
+        raise UserError(f"{where}: the front matter's {name} must be two {wanted}, not {values!r}.")
     return tuple(values)
 
 

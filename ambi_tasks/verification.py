@@ -1,8 +1,8 @@
 """The second stage: a verifier hears the clip, reads the task and a candidate, and judges it.
 
-It runs inside the standard runner. The runner calls the model once per type of request, in the order
-in which the types first appear, so a request of our own type `verify` comes after the draws; what it
-asks is computed from them when the runner gets there.
+It runs inside the standard runner. The runner calls the model once per type of request, in the
+order in which the types first appear, so a request of our own type `verify` comes after the draws;
+what it asks is computed from them when the runner gets there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,8 @@ def verifier_prompt(settings: VerifiedFields) -> Prompt:
     """The verifier's template.
 
     Raises:
-        UserError: There is none of that name, or it does not ask for this kind of score.
+        UserError: There is none of that name, it does not ask for this kind of score, or its scale
+            is not the one that is set and cannot be changed.
     """
     prompt = load_prompt(settings.verifier_prompt or f"verifier_{settings.score}")
     needed = "scale" if settings.score == "rating" else "answers"
@@ -81,6 +82,14 @@ def verifier_prompt(settings: VerifiedFields) -> Prompt:
         raise UserError(
             f"The prompt '{prompt.id}' cannot be a verifier's: it has the placeholder "
             f"'{unknown[0]}', and a verifier's has {', '.join(sorted(_PLACEHOLDERS))} alone."
+        )
+    fixed = not {"low", "high"} <= set(prompt.placeholders)
+    if fixed and settings.scale is not None and settings.scale != prompt.scale:
+        low, high = settings.scale
+        raise UserError(
+            f"The prompt '{prompt.id}' cannot ask for a scale from {low:g} to {high:g}, since "
+            "it lacks the placeholders low and high; leave scale unset, or set another "
+            "verifier_prompt."
         )
     return prompt
 

@@ -1,15 +1,25 @@
 """Prompts: the templates that come with the package, and what is said about broken ones."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ambi_tasks import prompts
 from ambi_tasks.errors import UserError
-from ambi_tasks.prompts import Prompt, load_prompt, parse_template, template_folder
+from ambi_tasks.prompts import (
+    Prompt,
+    load_prompt,
+    order_labels,
+    parse_template,
+    prompt_names,
+    template_folder,
+)
 
 FRONT = """id: ask
 version: 2
 purpose: Ask a question.
 placeholders: [labels, hint]
+note: So that a hint may help.
 """
 TEXT = """Which of {{ labels | join(", ") }}?
 
@@ -34,22 +44,73 @@ def test_every_template_of_the_package_loads_under_its_name():
         prompt = load_prompt(name)
         assert prompt.id == name
         assert prompt.version >= 1
+        assert prompt.purpose.endswith(".")
+        assert prompt.note.endswith(".")
+    assert prompt_names() == sorted(names)
+    assert {"direct", "cot", "label", "verifier_rating", "verifier_probability"} <= set(names)
 
 
-def test_direct_names_the_labels_in_order():
-    prompt = load_prompt("direct")
-    labels = ("anger", "disgust", "fear", "happy", "neutral", "sad")
-    text = prompt.render(labels=labels)
+QUESTIONS = [name for name in prompt_names() if load_prompt(name).placeholders == ("labels",)]
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("anger", "disgust", "fear", "happy", "neutral", "sad"),
+        ("愤怒", "高兴"),
+        ("fröhlich", "a&b"),
+    ],
+)
+def test_questions_name_the_labels_in_order(name, labels):
+    prompt = load_prompt(name)
+    assert (prompt.scale, prompt.answers) == (None, None)
+    text = prompt.render(labels=list(labels))
     assert ", ".join(labels) in text
-    assert ", ".join(labels[::-1]) in prompt.render(labels=labels[::-1])
-    assert "{" not in text
+    assert ", ".join(labels[::-1]) in prompt.render(labels=list(labels[::-1]))
     assert text == text.strip()
     assert "---" not in text
+    assert "{{" not in text
+    assert "{%" not in text
+
+
+def test_direct_v3_shows_the_form_and_the_defaults_do_not():
+    labels = ["sad", "happy"]
+    shown = '{"sad": share, "happy": share}'
+    assert load_prompt("direct_v3").render(labels=labels).endswith(shown)
+    for name in ("direct", "cot", "label"):
+        assert "{" not in load_prompt(name).render(labels=labels)
+
+
+def test_wordings_differ():
+    assert len({load_prompt(name).sha256 for name in prompt_names()}) == len(prompt_names())
+
+
+def test_verifiers_say_how_they_are_answered():
+    rating, probability = load_prompt("verifier_rating"), load_prompt("verifier_probability")
+    assert (rating.scale, rating.answers) == ((0, 10), None)
+    assert (probability.scale, probability.answers) == (None, ("yes", "no"))
+    values = {"task": "Which of {a, b}?", "response": '{"a": 1}'}
+    text = rating.render(low="1", high="7", **values)
+    assert "Which of {a, b}?" in text
+    assert '{"a": 1}' in text
+    assert "from 1 " in text
+    assert "to 7 " in text
+    # Candidates of one clip share what comes before the answer.
+    assert text.index(values["task"]) < text.index(values["response"])
+    assert probability.render(**values).endswith("Write yes or no.")
 
 
 def test_reads_front_matter_and_text():
     prompt = parse_template(GOOD, "ask.j2")
-    assert prompt == Prompt("ask", 2, "Ask a question.", ("labels", "hint"), TEXT.strip())
+    assert prompt == Prompt(
+        "ask",
+        2,
+        "Ask a question.",
+        ("labels", "hint"),
+        "So that a hint may help.",
+        TEXT.strip(),
+    )
     assert prompt.render(labels=["a", "b"], hint="") == "Which of a, b?"
     assert prompt.render(labels=["a", "b"], hint="c") == "Which of a, b?\n\nHint: c"
 
@@ -104,8 +165,10 @@ def test_hash_is_that_of_the_text():
         (
             "id: ask\n",
             "",
-            "needs the fields id, version, purpose, placeholders; it has version, pu",
+            "needs the fields id, version, purpose, placeholders, note; it has version, pu",
         ),
+        ("note: So that a hint may help.\n", "", "placeholders, note; it has id, version, purpose"),
+        ("note: So", "note:\n  So: so", r"note must be a text, not \{"),
         ("id: ask\n", "id: ask\nmodel: x\n", "it has id, model, version, purpose, placeholders"),
         (FRONT, "ask\n", "needs the fields .* it has no fields"),
         (FRONT, "", "needs the fields .* it has no fields"),
@@ -142,7 +205,7 @@ def test_values_and_placeholders_agree(values):
 
 def test_a_value_that_does_not_fit():
     with pytest.raises(UserError, match="Prompt 'ask' cannot be rendered"):
-        Prompt("ask", 1, "Ask.", ("labels",), "{{ labels.first.name }}").render(labels=[])
+        Prompt("ask", 1, "Ask.", ("labels",), "", "{{ labels.first.name }}").render(labels=[])
 
 
 def test_loading_is_cached(folder):
@@ -156,8 +219,10 @@ def test_loading_is_cached(folder):
 def test_unknown_name(folder):
     (folder / "ask.j2").write_text(GOOD)
     (folder / "direct.j2").write_text(GOOD.replace("id: ask", "id: direct"))
-    with pytest.raises(UserError, match=r"There is no prompt 'driect'; there are: ask, direct\."):
+    with pytest.raises(UserError, match=r"There is no prompt 'driect'; did you mean 'direct'\?"):
         load_prompt("driect")
+    with pytest.raises(UserError, match=r"There is no prompt 'xyzzy'; there are: ask, direct\."):
+        load_prompt("xyzzy")
 
 
 def test_a_template_of_another_id(folder):
@@ -170,3 +235,72 @@ def test_a_template_in_another_encoding(folder):
     (folder / "ask.j2").write_bytes(GOOD.replace("question", "qu\xe9").encode("latin-1"))
     with pytest.raises(UserError, match=r"ask\.j2: the file is not UTF-8"):
         load_prompt("ask")
+
+
+# --- what a verifier's front matter says ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "scale", "answers"),
+    [
+        ("scale: [1, 5]", (1, 5), None),
+        ("scale: [0, 2.5]", (0, 2.5), None),
+        ("answers: [good, bad]", None, ("good", "bad")),
+        ('answers: ["yes", "no"]', None, ("yes", "no")),
+        ("answers: [好, 坏]\nscale: [0, 1]", (0, 1), ("好", "坏")),
+    ],
+)
+def test_scale_and_answers(line, scale, answers):
+    prompt = parse_template(GOOD.replace("note:", f"{line}\nnote:"), "ask.j2")
+    assert (prompt.scale, prompt.answers) == (scale, answers)
+    assert prompt.sha256 == parse_template(GOOD, "ask.j2").sha256
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("scale: 10", r"scale must be two numbers, 0 <= low < high, not 10\."),
+        ("scale: [10]", r"scale must be two numbers, 0 <= low < high, not \[10\]"),
+        ("scale: [0, 5, 10]", "scale must be two numbers, 0 <= low < high"),
+        ("scale: [1, 1]", "scale must be two numbers, 0 <= low < high"),
+        ("scale: [low, high]", "scale must be two numbers, 0 <= low < high"),
+        ("scale: [false, 1]", "scale must be two numbers, 0 <= low < high"),
+        ("scale: [5, 1]", r"scale must be two numbers, 0 <= low < high, not \[5, 1\]\."),
+        ("scale: [-1, 1]", "scale must be two numbers, 0 <= low < high"),
+        ("scale: [0, .inf]", "scale must be two numbers, 0 <= low < high"),
+        ("scale: [.nan, 1]", "scale must be two numbers, 0 <= low < high"),
+        ("scale:", "scale must be two numbers, 0 <= low < high, not None"),
+        ("answers: [yes, no]", r"answers must be two different texts, not \[True, False\]"),
+        ("answers: [good, good]", "answers must be two different texts"),
+        ('answers: ["", bad]', "answers must be two different texts"),
+        ("answers: good", "answers must be two different texts, not 'good'"),
+    ],
+)
+def test_broken_scales_and_answers(line, message):
+    with pytest.raises(UserError, match=rf"^ask\.j2: the front matter's {message}"):
+        parse_template(GOOD.replace("note:", f"{line}\nnote:"), "ask.j2")
+
+
+# --- the order of the labels ---------------------------------------------------------------------
+
+SIX = ["anger", "disgust", "fear", "happy", "neutral", "sad"]
+
+
+def test_orders_of_labels():
+    assert order_labels(SIX, "given") == SIX
+    assert order_labels(SIX, "reversed") == SIX[::-1]
+    assert order_labels(tuple(SIX), "given") == SIX
+    assert order_labels(["a"], "shuffled:3") == ["a"]
+
+
+@given(labels=st.lists(st.text(), unique=True), seed=st.integers(-(10**9) + 1, 10**9 - 1))
+def test_a_shuffled_order_is_one_permutation_by_its_seed(labels, seed):
+    before = list(labels)
+    order = order_labels(labels, f"shuffled:{seed}")
+    assert sorted(order) == sorted(labels)
+    assert order_labels(labels, f"shuffled:{seed}") == order
+    assert labels == before
+
+
+def test_seeds_differ():
+    assert len({tuple(order_labels(SIX, f"shuffled:{seed}")) for seed in range(20)}) > 10

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ambi_tasks.errors import UserError
 
 MetricFunction: TypeAlias = Callable[..., NDArray[np.float64]]
-Needs: TypeAlias = Literal["distributions", "draws"]
+Needs: TypeAlias = Literal["distributions", "draws", "verdicts"]
 _Function = TypeVar("_Function", bound=MetricFunction)
 
 
@@ -35,7 +35,7 @@ class Metric:
         bounds: Smallest and largest value, with the function's default options.
         needs: What the two arrays are. "distributions": truth and prediction, both (N, K).
             "draws": per utterance, how many draws gave a distribution, and how many there were,
-            both (N,).
+            both (N,). "verdicts": the same of a verifier's verdicts on them.
     """
 
     name: str

@@ -1,9 +1,23 @@
-"""Test-time-scaling strategies: one module each, with the pure function that combines candidates.
+"""Test-time-scaling strategies: one module each, with the function that weighs candidates.
 
 What to draw is data, in the task files; a strategy never calls a model. A new strategy is one
-module here with a function under `@strategy`, and its task file.
+module here that registers a function by `strategy`, and its task file.
 """
 
-from ambi_tasks.strategies.registry import combine, get_strategy, strategy
+from ambi_tasks.strategies.fields import StrategyFields
+from ambi_tasks.strategies.registry import (
+    Strategy,
+    all_strategies,
+    combine,
+    get_strategy,
+    strategy,
+)
 
-__all__ = ["combine", "get_strategy", "strategy"]
+__all__ = [
+    "Strategy",
+    "StrategyFields",
+    "all_strategies",
+    "combine",
+    "get_strategy",
+    "strategy",
+]

@@ -131,10 +131,11 @@ def test_a_new_file_is_all_that_a_new_metric_takes(tmp_path):
         from ambi_tasks.metrics import total_variation
 
         print(metrics.get_metric("tv").function([[1, 0]], [[0.5, 0.5]]))
-        print(total_variation is metrics.get_metric("tv").function, metrics.__all__[-1])
+        print(total_variation is metrics.get_metric("tv").function)
+        print("total_variation" in metrics.__all__)
     """
 
-    assert fresh_python(code).splitlines() == ["[0.5]", "True total_variation"]
+    assert fresh_python(code).splitlines() == ["[0.5]", "True", "True"]
 
 
 def test_importing_takes_numpy_only():

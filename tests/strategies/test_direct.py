@@ -1,13 +1,21 @@
-"""`direct`: the first answer that could be read, untouched."""
+"""`direct`: one greedy answer, untouched."""
 
-from ambi_tasks.strategies import combine
-from tests.strategies.candidates import FAILED, read
-
-
-def test_the_first_answer_counts():
-    candidates = [read(0.1, 0.9), read(0.7, 0.3)]
-    assert combine("direct", candidates, 2).distribution == (0.1, 0.9)
+from tests.strategies.candidates import FAILED, fields_of, predict, read
 
 
-def test_the_first_that_could_be_read_counts():
-    assert combine("direct", [FAILED, read(0.7, 0.3)], 2).distribution == (0.7, 0.3)
+def test_the_answer_is_the_prediction():
+    prediction = predict("direct", [read(0.1, 0.9)])
+    assert prediction.distribution == (0.1, 0.9)
+    assert prediction.weights == (1.0,)
+
+
+def test_one_greedy_answer_is_asked_for():
+    fields = fields_of("direct")
+    assert (fields.mode, fields.pool, fields.needs_log_likelihood) == ("greedy", 1, False)
+    assert fields.prompt == "direct"
+
+
+def test_a_failed_answer_is_uniform():
+    prediction = predict("direct", [FAILED])
+    assert prediction.distribution == (0.25,) * 4
+    assert not prediction.answered
