@@ -1,6 +1,6 @@
 """What a copy of a corpus holds: an overview, a check for damage, and one utterance in full.
 
-Nothing here prints; `ambi_tasks.cli` does.
+Nothing here prints; `ambi_tasks.cli.corpora` does.
 """
 
 import difflib
@@ -568,7 +568,7 @@ def portrait(corpus: Corpus, metadata: Mapping[str, Any], name: str) -> Portrait
     rule, options = corpus.chosen_rule(metadata), corpus.chosen_options(metadata)
     utterances = {one.id: one for one in corpus.read(corpus.root(metadata), **options)}
     if name not in utterances:
-        raise UserError(f"{corpus.title} has no utterance '{name}'{_hint(name, utterances)}")
+        raise unknown_utterance(corpus, name, utterances)
     tally = _Tally(rule)
     labels = {one.id: tally.label(one.votes) for one in utterances.values()}
     entropies = {
@@ -587,6 +587,17 @@ def portrait(corpus: Corpus, metadata: Mapping[str, Any], name: str) -> Portrait
         stratum=stratum.get(name, ""),
         sound=sound,
     )
+
+
+def unknown_utterance(corpus: Corpus, name: str, known: Iterable[str]) -> UserError:
+    """What to say where a corpus has no such utterance.
+
+    Args:
+        corpus: The corpus.
+        name: What was asked for.
+        known: The utterances that it has.
+    """
+    return UserError(f"{corpus.title} has no utterance '{name}'{_hint(name, known)}")
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -1,26 +1,28 @@
-"""The command `ambi`."""
+"""`ambi corpora`: which corpora there are, whether a copy is whole, and what is in it."""
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from ambi_tasks import corpus_check, plugin
+from ambi_tasks import corpus_check
+from ambi_tasks.cli.console import (
+    DIFFERENCE_FOUND,
+    new_console,
+    new_table,
+    progress_bar,
+    run_metadata,
+    user_errors,
+)
 from ambi_tasks.corpora import Corpus, get_corpus
 from ambi_tasks.corpus_check import CheckReport, Finding, Kind, Overview, Portrait, Severity
-from ambi_tasks.errors import UserError
 from ambi_tasks.labels import SoftLabel
 from ambi_tasks.statistics import reference_scores
 
-_FAULTS_FOUND, _USAGE_ERROR = 1, 2
 _IDENTITY_WIDTH = 22  # leaves a terminal of 80 columns room for paths
 _STYLES = {Severity.FAULT: "bold red", Severity.KNOWN: "yellow", Severity.NOTE: "cyan"}
 
@@ -29,9 +31,7 @@ _OWN_TABLE = (
     'as the corpus `table` with --metadata \'{"table": "votes.csv"}\'.'
 )
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
-corpora_app = typer.Typer(add_completion=False)
-app.add_typer(corpora_app, name="corpora")
+app = typer.Typer(add_completion=False)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A corpus, as `ambi corpora` names it.")]
 Root = Annotated[
@@ -43,59 +43,25 @@ MetadataJson = Annotated[
 ]
 
 
-@app.callback()
-def main_options() -> None:
-    """Tools around the benchmark of ambiguous speech emotion."""
-
-
-@app.command("tasks-path")
-def tasks_path() -> None:
-    """Print the folder of the task files, for `lm_eval --include_path`."""
-    typer.echo(plugin.tasks_path())
-
-
-def main() -> None:
-    """Run the command."""
-    app()
-
-
-@contextmanager
-def _user_errors() -> Iterator[None]:
-    """Say a user's mistake in its sentence, without a traceback."""
-    try:
-        yield
-    except UserError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(_USAGE_ERROR) from error
-
-
-def _console(*, stderr: bool = False) -> Console:
-    # Names and paths are printed as they are: `[a]` is no markup in them, and `:a:` no emoji.
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
-
-
-# --- corpora -------------------------------------------------------------------------------------
-
-
-@corpora_app.callback(invoke_without_command=True)
+@app.callback(invoke_without_command=True)
 def corpora(context: typer.Context) -> None:
     """See which corpora there are, check a copy of one, look at an utterance."""
     if context.invoked_subcommand is None:
         list_corpora()
 
 
-@corpora_app.command("list")
+@app.command("list")
 def list_corpora() -> None:
     """List every corpus: what it is, what was found of it, how its votes become labels."""
-    with _user_errors():
-        table = _table("corpus", "your copy", "labels", lines=True)
+    with user_errors():
+        table = new_table("corpus", "your copy", "labels", lines=True)
         table.columns[0].max_width = _IDENTITY_WIDTH
         for found in corpus_check.overviews():
             table.add_row(_identity(found.corpus), _copy(found), _labels(found.corpus))
-    _console().print(table, _OWN_TABLE, sep="")
+    new_console().print(table, _OWN_TABLE, sep="")
 
 
-@corpora_app.command()
+@app.command()
 def check(
     name: Name,
     root: Root = None,
@@ -106,20 +72,20 @@ def check(
 
     The exit code is 1 where a fault was found that is not a known one of the corpus itself.
     """
-    with _user_errors():
-        run = _metadata(name, root, metadata)
+    with user_errors():
+        run = run_metadata(name, root, metadata)
         corpus = get_corpus(name, run)
         report = _checked(corpus, run)
-    console = _console()
+    console = new_console()
     console.print(_summary(corpus, report))
     if report.findings:
         console.print(_findings_table(report.findings, examples))
     console.print(_verdict(report))
     if report.faulty:
-        raise typer.Exit(_FAULTS_FOUND)
+        raise typer.Exit(DIFFERENCE_FOUND)
 
 
-@corpora_app.command()
+@app.command()
 def show(
     name: Name,
     utterance: Annotated[str, typer.Argument(metavar="UTTERANCE", help="The corpus's name of it.")],
@@ -127,18 +93,18 @@ def show(
     metadata: MetadataJson = None,
 ) -> None:
     """Show one utterance: its votes, its soft label, its audio."""
-    with _user_errors():
-        run = _metadata(name, root, metadata)
+    with user_errors():
+        run = run_metadata(name, root, metadata)
         corpus = get_corpus(name, run)
         found = corpus_check.portrait(corpus, run, utterance)
-    console = _console()
+    console = new_console()
     console.print(_facts(corpus, found))
     console.print(_votes_table(found))
     if isinstance(found.label, SoftLabel):
         console.print(_classes_table(found.rule.classes, found.label))
 
 
-@corpora_app.command()
+@app.command()
 def ceiling(
     name: Name,
     root: Root = None,
@@ -147,8 +113,8 @@ def ceiling(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Score the floors, and the annotators against each other (docs/ceiling.md)."""
-    with _user_errors():
-        run = _metadata(name, root, metadata)
+    with user_errors():
+        run = run_metadata(name, root, metadata)
         corpus = get_corpus(name, run)
         votes = corpus.read(corpus.root(run), **corpus.chosen_options(run))
         rule = corpus.chosen_rule(run)
@@ -159,29 +125,9 @@ def ceiling(
         typer.echo(f"{corpus.title}: {scores.summary()}\n\n{scores.to_markdown()}")
 
 
-def _metadata(name: str, root: str | None, text: str | None) -> dict[str, Any]:
-    """What a run's `--metadata` would be."""
-    try:
-        metadata = json.loads(text or "{}")
-    except json.JSONDecodeError as error:
-        raise UserError(f"--metadata is not JSON ({error}).") from error
-    if not isinstance(metadata, dict):
-        raise UserError('--metadata is a JSON object like \'{"label_rule": "default"}\'.')
-    return metadata | ({f"{name}_root": root} if root else {})
-
-
 def _checked(corpus: Corpus, metadata: dict[str, Any]) -> CheckReport:
     """Check with a progress bar, where somebody watches."""
-    console = _console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
+    with progress_bar() as bar:
         task = bar.add_task("Labels", total=None)
 
         def advance(done: int, total: int) -> None:
@@ -191,13 +137,6 @@ def _checked(corpus: Corpus, metadata: dict[str, Any]) -> CheckReport:
 
 
 # --- what is printed -----------------------------------------------------------------------------
-
-
-def _table(*columns: str, lines: bool = False) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_lines=lines, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")  # a path that is cut cannot be copied
-    return table
 
 
 def _identity(corpus: Corpus) -> Text:
@@ -249,7 +188,7 @@ def _duration(seconds: float) -> str:
 
 
 def _findings_table(findings: Iterable[Finding], shown: int) -> Table:
-    table = _table("", "count", "what", "examples")
+    table = new_table("", "count", "what", "examples")
     table.columns[1].justify = "right"
     for finding in findings:
         table.add_row(
@@ -310,7 +249,7 @@ def _facts(corpus: Corpus, found: Portrait) -> Table:
 
 def _votes_table(found: Portrait) -> Table:
     """The votes as given; those of unnamed annotators that are alike share a row."""
-    table = _table("annotator", "ticked", "votes")
+    table = new_table("annotator", "ticked", "votes")
     table.columns[2].justify = "right"
     for vote, times in Counter(found.utterance.votes).items():
         table.add_row(vote.rater or "not named", ", ".join(vote.labels) or "nothing", str(times))
@@ -318,7 +257,7 @@ def _votes_table(found: Portrait) -> Table:
 
 
 def _classes_table(classes: Sequence[str], label: SoftLabel) -> Table:
-    table = _table("class", "votes", "soft label")
+    table = new_table("class", "votes", "soft label")
     for column in table.columns[1:]:
         column.justify = "right"
     for name, mass, share in zip(classes, label.masses, label.distribution, strict=True):

@@ -1,4 +1,4 @@
-"""The command `ambi`: what it prints, and its exit codes."""
+"""`ambi corpora`: what it prints, and its exit codes."""
 
 import dataclasses
 import json
@@ -7,13 +7,11 @@ import re
 import numpy as np
 import pytest
 import soundfile
-from typer.testing import CliRunner
 
-from ambi_tasks import plugin
-from ambi_tasks.cli import app
 from ambi_tasks.corpora import corpus as corpus_module
 from ambi_tasks.corpora import get_corpus
 from ambi_tasks.labels import Vote
+from tests.cli.runner import ambi, assert_refused, rows
 from tests.corpora.builders import (
     CREMA_D_TABLE,
     RATE,
@@ -32,13 +30,6 @@ CLIPS = {
 FIRST = "1001_DFA_ANG_XX"
 
 
-@pytest.fixture(autouse=True)
-def no_corpora(monkeypatch):
-    """The user's own copies are not the tests'."""
-    for name in corpus_module.all_corpora():
-        monkeypatch.delenv(f"{name.upper()}_ROOT", raising=False)
-
-
 @pytest.fixture
 def clone(tmp_path):
     return write_crema_d(tmp_path / "CREMA-D", CLIPS)
@@ -47,31 +38,6 @@ def clone(tmp_path):
 @pytest.fixture
 def demo(tmp_path):
     return write_demo(tmp_path / "demo", {"s1_a": ["happy", "sad"], "s2_b": ["neutral"]})
-
-
-def ambi(*arguments, width=200):
-    environment = {"COLUMNS": str(width), "FORCE_COLOR": None, "TTY_COMPATIBLE": None}
-    return CliRunner().invoke(app, [str(one) for one in arguments], env=environment)
-
-
-def rows(output):
-    """Lines with single spaces between their words."""
-    return [re.sub(r"\s+", " ", line).strip() for line in output.splitlines()]
-
-
-def assert_refused(result, message):
-    """One sentence, on stderr, and the exit code of a usage error."""
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
-    assert message in result.stderr
-
-
-def test_tasks_path():
-    result = ambi("tasks-path")
-    assert result.exit_code == 0
-    assert result.stdout == f"{plugin.tasks_path()}\n"
 
 
 # --- list ----------------------------------------------------------------------------------------

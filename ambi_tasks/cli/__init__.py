@@ -1,0 +1,30 @@
+"""The command `ambi`."""
+
+import typer
+
+from ambi_tasks import plugin
+from ambi_tasks.cli.corpora import app as corpora_app
+from ambi_tasks.cli.prompts import app as prompts_app
+from ambi_tasks.cli.results import curve, rescore
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app.add_typer(corpora_app, name="corpora")
+app.add_typer(prompts_app, name="prompts")
+app.command()(rescore)
+app.command()(curve)
+
+
+@app.callback()
+def main_options() -> None:
+    """Tools around the benchmark of ambiguous speech emotion."""
+
+
+@app.command("tasks-path")
+def tasks_path() -> None:
+    """Print the folder of the task files, for `lm_eval --include_path`."""
+    typer.echo(plugin.tasks_path())
+
+
+def main() -> None:
+    """Run the command."""
+    app()
