@@ -5,6 +5,7 @@ once per conversation and its rows are selected for every draw.
 """
 
 import copy
+import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,9 @@ class Engine:
             else self._tokenizer.eos_token_id
         )
         self._ends = {ends} if isinstance(ends, int) else set(ends)
+        # transformers 5.24 renamed the argument and the output's field.
+        known = inspect.signature(model.forward).parameters
+        self._cache_name = "cache" if "cache" in known else "past_key_values"
         model.generation_config = GenerationConfig(
             bos_token_id=special.bos_token_id,
             eos_token_id=sorted(self._ends),
@@ -178,7 +182,7 @@ class Engine:
                 input_ids=ids,
                 attention_mask=mask,
                 position_ids=_positions(mask)[:, -ids.shape[1] :],
-                past_key_values=prefix.rows(which),
+                **{self._cache_name: prefix.rows(which)},
             )
             logits = output.logits.float()
             own = logits.gather(-1, targets[..., None])[..., 0] - logits.logsumexp(dim=-1)
@@ -212,7 +216,7 @@ class Engine:
             do_sample=False,
             return_dict_in_generate=True,
         )
-        return _Prefix(output.past_key_values, ids, mask)
+        return _Prefix(output[self._cache_name], ids, mask)
 
     def _fit(self, clip: Clip, waveform: Waveform, rate: int) -> Waveform:
         """Cut a clip that the model's window does not hold, and count it."""
@@ -248,7 +252,7 @@ class Engine:
             input_ids=ids,
             attention_mask=mask,
             position_ids=_positions(mask),
-            past_key_values=prefix.rows(which),
+            **{self._cache_name: prefix.rows(which)},
             max_new_tokens=decoding.max_new_tokens,
             do_sample=False,
             logits_processor=[chooser],
@@ -276,7 +280,7 @@ class Engine:
             input_ids=prefix.ids,
             attention_mask=prefix.mask,
             position_ids=_positions(prefix.mask),
-            past_key_values=prefix.rows(places.repeat_interleave(beams)),
+            **{self._cache_name: prefix.rows(places.repeat_interleave(beams))},
             max_new_tokens=decoding.max_new_tokens,
             do_sample=False,
             num_beams=beams,

@@ -12,6 +12,7 @@ from ambi_tasks.documents import select_documents
 from ambi_tasks.errors import UserError
 from ambi_tasks.labels import Vote
 from ambi_tasks.plugin import tasks_path
+from ambi_tasks.strategies import all_strategies
 from tests.corpora.builders import ImprovTurn, write_msp_improv
 
 TURNS = [
@@ -195,7 +196,7 @@ def test_the_tasks_are_a_group_of_their_own(root, monkeypatch):
     monkeypatch.setenv("MSP_IMPROV_ROOT", str(root))
     manager = TaskManager(include_path=tasks_path(), include_defaults=False)
     tasks = manager.load(["ambi_msp_improv"])["tasks"]
-    assert set(tasks) == {"ambi_msp_improv_direct", "ambi_msp_improv_sc"}
+    assert set(tasks) == {f"ambi_msp_improv_{name}" for name in all_strategies()}
     for task in tasks.values():
         assert {document["id"] for document in task.test_docs()} == set(VOTES)
     assert "ambi_msp_improv" not in manager.task_index["ambi"].cfg["task"]
