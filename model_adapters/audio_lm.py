@@ -5,7 +5,6 @@ request are its draws 0, 1, 2, ..., and tasks that ask the same share them. A ve
 are requests like others, to another `AudioLM` or to this one.
 """
 
-import hashlib
 import inspect
 import json
 import logging
@@ -33,7 +32,7 @@ from model_adapters.backend import (
     ScoreOrder,
     Turn,
 )
-from model_adapters.draw_store import DrawStore, store_path
+from model_adapters.draw_store import DrawStore, Question, store_path
 from model_adapters.draws import Draw, ScoredAnswer
 from model_adapters.generation_settings import read_decoding
 from model_adapters.registry import get_adapter
@@ -51,6 +50,7 @@ Verdict = str | tuple[float, float] | None
 class _Pool:
     """Draws of one conversation under one decoding."""
 
+    question: Question
     conversation: Conversation
     decoding: Decoding
     clip_sha256: str | None
@@ -62,6 +62,7 @@ class _Pool:
 class _ScorePool:
     """Given answers to one conversation, to be scored; a dict keeps them in order."""
 
+    question: Question
     conversation: Conversation
     scores: dict[str, Score | None] = field(default_factory=dict)
 
@@ -225,7 +226,7 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
             for position, index, answer in draws:
                 key = orders[position].key
                 if store:
-                    store.keep(key, index, answer)
+                    store.keep(pools[key].question, index, answer)
                 pools[key].draws[index] = _draw(answer, index, pools[key])
                 bar.update()
                 yield answer
@@ -252,7 +253,7 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         if fingerprint is None:
             return None
         try:
-            return DrawStore(store_path(), fingerprint)
+            return DrawStore(store_path(), fingerprint, self.backend.model_name)
         except OSError as error:
             raise UserError(
                 f"Draws cannot be kept at {store_path()} ({error.strerror}); set AMBI_CACHE to a "
@@ -312,16 +313,16 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         pools: dict[str, _ScorePool] = {}
         places = []
         for (conversation, hashes), continuation in asked:
-            key = _key(conversation, hashes, None)
-            pool = pools.setdefault(key, _ScorePool(conversation))
+            question = _question(conversation, hashes, None)
+            pool = pools.setdefault(question.key, _ScorePool(question, conversation))
             pool.scores.setdefault(continuation)
-            places.append((key, continuation))
+            places.append((question.key, continuation))
         tally = _Tally(asked=len(places))
         tally["shared"] = len(places) - sum(len(pool.scores) for pool in pools.values())
         with self._store() as store:
             if store:
-                for key, pool in pools.items():
-                    pool.scores |= store.finished_scores(key, pool.scores)
+                for pool in pools.values():
+                    pool.scores |= store.finished_scores(pool.question, pool.scores)
             found = [score for pool in pools.values() for score in pool.scores.values()]
             tally["stored"] = sum(score is not None for score in found)
             for score in self._score(pools, store, disable_tqdm=disable_tqdm):
@@ -349,7 +350,7 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         ):
             for text, score in zip(orders[position].continuations, scores, strict=True):
                 if store:
-                    store.keep_score(keys[position], text, score)
+                    store.keep_score(pools[keys[position]].question, text, score)
                 pools[keys[position]].scores[text] = score
                 yield score
 
@@ -461,10 +462,11 @@ def _place(pools: dict[str, _Pool], arguments: Sequence[Any], number: int) -> tu
     decoding = read_decoding(arguments[1])
     several = decoding.do_sample or decoding.num_beams > 1
     index = number if several else 0  # greedy answers do not differ
-    key = _key(conversation, hashes, decoding)
-    pool = pools.setdefault(key, _Pool(conversation, decoding, hashes[0] if hashes else None))
+    question = _question(conversation, hashes, decoding)
+    clip = hashes[0] if hashes else None
+    pool = pools.setdefault(question.key, _Pool(question, conversation, decoding, clip))
     pool.wanted.add(index)
-    return key, index
+    return question.key, index
 
 
 def _attachments(arguments: Sequence[Any]) -> Mapping[str, Any]:
@@ -502,25 +504,27 @@ def _clip_sha256(clip: Clip) -> str:
     return clip_sha256(clip)
 
 
-def _key(conversation: Conversation, clip_hashes: Sequence[str], decoding: Decoding | None) -> str:
-    """Hash what is asked, by content: where the clip lies does not matter.
+def _question(
+    conversation: Conversation, clip_hashes: Sequence[str], decoding: Decoding | None
+) -> Question:
+    """What is asked, by content: where the clip lies does not matter.
 
     Args:
         conversation: What the model is shown.
         clip_hashes: The hash of each of its clips.
         decoding: How the answer is drawn; None where given answers are scored.
     """
-    content: dict[str, Any] = {
+    content = {
         "turns": [[turn.role, turn.text, len(turn.clips)] for turn in conversation],
         "clips": list(clip_hashes),
         "decoding": decoding and asdict(decoding),
     }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return Question(json.dumps(content, sort_keys=True))
 
 
 def _take_finished(pools: dict[str, _Pool], store: DrawStore) -> None:
-    for key, pool in pools.items():
-        for index, answer in store.finished(key, pool.wanted).items():
+    for pool in pools.values():
+        for index, answer in store.finished(pool.question, pool.wanted).items():
             pool.draws[index] = _draw(answer, index, pool)
 
 

@@ -1,9 +1,10 @@
 """The store of finished draws: a run that was killed goes on where it stopped.
 
 One SQLite file holds every finished draw, and every scored answer, under the hash of all that it
-depends on: the model and the engine that made it (`Backend.fingerprint`), and the pool's key, which
-covers sound, words, decoding and seed. Each is written when it is finished; several processes may
-share the file.
+depends on: the model and the engine that made it (`Backend.fingerprint`), and what was asked of it
+(`Question`: sound, words, decoding and seed). Each is written when it is finished; several
+processes may share the file. What was asked is kept beside the answers, so that a store can be
+looked through, merged with another machine's and pruned (`store_upkeep.py`, `ambi draws`).
 """
 
 import hashlib
@@ -11,6 +12,8 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from ambi_tasks.cache import cache_root
@@ -18,7 +21,15 @@ from model_adapters.backend import Answer, Score
 
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
 
-_SCHEMA = """
+_VERSION = 2  # of the tables below
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS pools (
+    pool TEXT PRIMARY KEY,
+    model TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    question TEXT NOT NULL,
+    started TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS draws (
     pool TEXT NOT NULL,
     draw_index INTEGER NOT NULL,
@@ -27,19 +38,19 @@ CREATE TABLE IF NOT EXISTS draws (
     tokens INTEGER,
     finish_reason TEXT NOT NULL,
     PRIMARY KEY (pool, draw_index)
-) WITHOUT ROWID
-"""
-_SCORES_SCHEMA = """
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scores (
-    conversation TEXT NOT NULL,
+    pool TEXT NOT NULL,
     continuation TEXT NOT NULL,
     log_likelihood REAL NOT NULL,
     tokens INTEGER NOT NULL,
     greedy INTEGER NOT NULL,
-    PRIMARY KEY (conversation, continuation)
-) WITHOUT ROWID
+    PRIMARY KEY (pool, continuation)
+) WITHOUT ROWID;
+PRAGMA user_version = {_VERSION};
 """
-_BUSY_SECONDS = 60.0
+_TABLES = {"pools", "draws", "scores"}
+BUSY_SECONDS = 60.0
 
 
 def store_path() -> Path:
@@ -47,20 +58,39 @@ def store_path() -> Path:
     return cache_root() / "draws.sqlite"
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a model, by content.
+
+    Attributes:
+        content: JSON: `turns` (role, text, number of clips), the `clips`' hashes, and the
+            `decoding`, null where given answers are scored.
+    """
+
+    content: str
+
+    @property
+    def key(self) -> str:
+        """Its hash."""
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+
 class DrawStore:
     """Finished draws of one model, as its fingerprint tells it from others."""
 
-    def __init__(self, path: Path, fingerprint: str) -> None:
+    def __init__(self, path: Path, fingerprint: str, model: str) -> None:
         """Open the file, or start it; one that is no store is set aside, never deleted.
 
         Args:
             path: The SQLite file.
             fingerprint: See `Backend.fingerprint`.
+            model: What people call the model.
 
         Raises:
             OSError: The folder cannot be written.
         """
-        self._fingerprint = fingerprint
+        self._fingerprint, self._model = fingerprint, model
+        self._described: set[str] = set()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._connection = _connect(path)
@@ -70,27 +100,27 @@ class DrawStore:
             _log.warning("The store of draws was set aside as %s (%s).", aside, error)
             self._connection = _connect(path)
 
-    def finished(self, pool: str, indices: Iterable[int]) -> dict[int, Answer]:
-        """The draws of a pool that are there.
+    def finished(self, question: Question, indices: Iterable[int]) -> dict[int, Answer]:
+        """The draws that are there.
 
         Args:
-            pool: The pool's key.
-            indices: Which draws are wanted.
+            question: What they answer.
+            indices: Which of them are wanted.
         """
         rows = self._connection.execute(
             "SELECT draw_index, text, log_likelihood, tokens, finish_reason FROM draws "
             "WHERE pool = ?",
-            (self._key(pool),),
+            (self._pool(question),),
         )
         wanted = set(indices)
         return {index: Answer(*answer) for index, *answer in rows if index in wanted}
 
-    def keep(self, pool: str, index: int, answer: Answer) -> None:
+    def keep(self, question: Question, index: int, answer: Answer) -> None:
         """Write a finished draw; it is there at once, whatever happens to this process."""
         self._connection.execute(
             "INSERT OR IGNORE INTO draws VALUES (?, ?, ?, ?, ?, ?)",
             (
-                self._key(pool),
+                self._described_pool(question),
                 index,
                 answer.text,
                 answer.log_likelihood,
@@ -99,17 +129,16 @@ class DrawStore:
             ),
         )
 
-    def finished_scores(self, conversation: str, continuations: Iterable[str]) -> dict[str, Score]:
-        """The scored answers to a question that are there.
+    def finished_scores(self, question: Question, continuations: Iterable[str]) -> dict[str, Score]:
+        """The scored answers that are there.
 
         Args:
-            conversation: The question's key.
+            question: What they answer.
             continuations: Which answers are wanted.
         """
         rows = self._connection.execute(
-            "SELECT continuation, log_likelihood, tokens, greedy FROM scores "
-            "WHERE conversation = ?",
-            (self._key(conversation),),
+            "SELECT continuation, log_likelihood, tokens, greedy FROM scores WHERE pool = ?",
+            (self._pool(question),),
         )
         wanted = set(continuations)
         return {
@@ -118,12 +147,12 @@ class DrawStore:
             if text in wanted
         }
 
-    def keep_score(self, conversation: str, continuation: str, score: Score) -> None:
+    def keep_score(self, question: Question, continuation: str, score: Score) -> None:
         """Write a scored answer, as `keep` does a draw."""
         self._connection.execute(
             "INSERT OR IGNORE INTO scores VALUES (?, ?, ?, ?, ?)",
             (
-                self._key(conversation),
+                self._described_pool(question),
                 continuation,
                 score.log_likelihood,
                 score.tokens,
@@ -135,19 +164,37 @@ class DrawStore:
         """Close the file."""
         self._connection.close()
 
-    def _key(self, pool: str) -> str:
-        return hashlib.sha256(f"{self._fingerprint}/{pool}".encode()).hexdigest()
+    def _pool(self, question: Question) -> str:
+        return hashlib.sha256(f"{self._fingerprint}/{question.key}".encode()).hexdigest()
+
+    def _described_pool(self, question: Question) -> str:
+        pool = self._pool(question)
+        if pool not in self._described:
+            now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+            row = (pool, self._model, self._fingerprint, question.content, now)
+            self._connection.execute("INSERT OR IGNORE INTO pools VALUES (?, ?, ?, ?, ?)", row)
+            self._described.add(pool)
+        return pool
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
+        check_store(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")  # survives a killed process
-        connection.execute(_SCHEMA)
-        connection.execute(_SCORES_SCHEMA)
-        connection.execute("SELECT finish_reason FROM draws LIMIT 1").fetchall()
+        connection.executescript(_SCHEMA)
     except sqlite3.DatabaseError:
         connection.close()
         raise
     return connection
+
+
+def check_store(connection: sqlite3.Connection) -> None:
+    """Refuse a file that is neither new nor a store of this version."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if version != _VERSION and tables:
+        raise sqlite3.DatabaseError(f"it is no store of version {_VERSION}")
+    if version == _VERSION and not tables >= _TABLES:
+        raise sqlite3.DatabaseError("it lacks tables")

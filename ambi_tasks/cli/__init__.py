@@ -4,12 +4,14 @@ import typer
 
 from ambi_tasks import plugin
 from ambi_tasks.cli.corpora import app as corpora_app
+from ambi_tasks.cli.draws import app as draws_app
 from ambi_tasks.cli.prompts import app as prompts_app
 from ambi_tasks.cli.results import curve, rescore
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(corpora_app, name="corpora")
 app.add_typer(prompts_app, name="prompts")
+app.add_typer(draws_app, name="draws")
 app.command()(rescore)
 app.command()(curve)
 

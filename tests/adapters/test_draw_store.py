@@ -15,7 +15,7 @@ from ambi_tasks.audio import Clip
 from ambi_tasks.errors import UserError
 from model_adapters.audio_lm import AudioLM
 from model_adapters.backend import Answer, DrawOrder
-from model_adapters.draw_store import DrawStore, store_path
+from model_adapters.draw_store import DrawStore, Question, store_path
 from model_adapters.harness import model_class
 from model_adapters.huggingface import HuggingFaceBackend
 from model_adapters.scripted import ScriptedBackend
@@ -93,17 +93,18 @@ def test_what_differs_is_drawn_anew(clips: list[Clip], other: str) -> None:
 def test_a_killed_process_loses_no_finished_draw(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from model_adapters.draw_store import DrawStore\n"
+        "from model_adapters.draw_store import DrawStore, Question\n"
         "from model_adapters.backend import Answer\n"
-        "store = DrawStore(Path(sys.argv[1]), 'model')\n"
+        "store = DrawStore(Path(sys.argv[1]), 'fingerprint', 'model')\n"
         "for index in range(1000):\n"
-        "    store.keep('pool', index, Answer(f'text {index}', -index / 3, index, 'length'))\n"
+        "    answer = Answer(f'text {index}', -index / 3, index, 'length')\n"
+        "    store.keep(Question('{}'), index, answer)\n"
         "    if index == 99: os.kill(os.getpid(), 9)\n"
     )
     path = tmp_path / "draws.sqlite"
     killed = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert killed.returncode == -9
-    found = DrawStore(path, "model").finished("pool", range(1000))
+    found = DrawStore(path, "fingerprint", "model").finished(Question("{}"), range(1000))
     assert found == {n: Answer(f"text {n}", -n / 3, n, "length") for n in range(100)}
 
 

@@ -16,7 +16,7 @@ def test_tasks_path():
 def test_help_names_every_command():
     result = ambi("--help")
     assert result.exit_code == 0
-    for command in ("corpora", "prompts", "rescore", "curve", "tasks-path"):
+    for command in ("corpora", "prompts", "draws", "rescore", "curve", "tasks-path"):
         assert f" {command} " in result.stdout
 
 
