@@ -4,11 +4,8 @@
 once per conversation and its rows are selected for every draw.
 """
 
-import copy
-import inspect
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,28 +15,10 @@ from ambi_tasks.audio import Clip, Waveform, clip_seconds, load_waveform
 from ambi_tasks.errors import UserError
 from model_adapters.backend import Answer, Conversation, Decoding, DrawOrder, Score, ScoreOrder
 from model_adapters.huggingface.families import Family
+from model_adapters.huggingface.prefix import Prefix, Reader, positions
 from model_adapters.huggingface.sampling import StopAtStrings, TokenChooser, before_stop
 
 LONG_AUDIO = ("refuse", "truncate")
-
-
-@dataclass(frozen=True, slots=True)
-class _Prefix:
-    """Conversations that the model has read, all but their last token.
-
-    The last token is left to the decoding, so that `generate` can resume without cropping the
-    cache.
-    """
-
-    cache: Any
-    ids: torch.Tensor
-    mask: torch.Tensor
-
-    def rows(self, which: torch.Tensor) -> Any:
-        """A copy of the cache with a row for each entry of `which`; decoding writes into it."""
-        cache = copy.deepcopy(self.cache)
-        cache.batch_select_indices(which)
-        return cache
 
 
 class Engine:
@@ -77,9 +56,7 @@ class Engine:
             else self._tokenizer.eos_token_id
         )
         self._ends = {ends} if isinstance(ends, int) else set(ends)
-        # transformers 5.24 renamed the argument and the output's field.
-        known = inspect.signature(model.forward).parameters
-        self._cache_name = "cache" if "cache" in known else "past_key_values"
+        self._reader = Reader(model, processor, family, self._waveform)
         model.generation_config = GenerationConfig(
             bos_token_id=special.bos_token_id,
             eos_token_id=sorted(self._ends),
@@ -124,7 +101,7 @@ class Engine:
         kinds = [order.decoding for order in orders]
         sizes = [max(len(order.indices), order.decoding.num_beams) for order in orders]
         for group in _groups(kinds, sizes, self._batch_size):
-            prefix = self._read([orders[position].conversation for position in group])
+            prefix = self._reader.read([orders[position].conversation for position in group])
             answer = self._search if kinds[group[0]].num_beams > 1 else self._decode_all
             for place, index, found in answer(prefix, [orders[position] for position in group]):
                 yield group[place], index, found
@@ -135,7 +112,7 @@ class Engine:
         self._check_clips(order.conversation for order in orders)
         sizes = [len(order.continuations) for order in orders]
         for group in _groups([None] * len(orders), sizes, self._batch_size):
-            prefix = self._read([orders[position].conversation for position in group])
+            prefix = self._reader.read([orders[position].conversation for position in group])
             rows = [
                 (place, self._tokens(text))
                 for place, position in enumerate(group)
@@ -149,7 +126,7 @@ class Engine:
         tokens: list[int] = self._tokenizer(continuation, add_special_tokens=False).input_ids
         return tokens
 
-    def _score(self, prefix: _Prefix, rows: Sequence[tuple[int, list[int]]]) -> list[Score]:
+    def _score(self, prefix: Prefix, rows: Sequence[tuple[int, list[int]]]) -> list[Score]:
         """Score token sequences, each behind a conversation of the prefix."""
         scores = []
         for own, greedy in self._own_log_probabilities(prefix, rows):
@@ -157,7 +134,7 @@ class Engine:
         return scores
 
     def _own_log_probabilities(
-        self, prefix: _Prefix, rows: Sequence[tuple[int, list[int]]]
+        self, prefix: Prefix, rows: Sequence[tuple[int, list[int]]]
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """What the model itself thinks of token sequences, `batch_size` of them at a time.
 
@@ -181,8 +158,8 @@ class Engine:
             output = self._model(
                 input_ids=ids,
                 attention_mask=mask,
-                position_ids=_positions(mask)[:, -ids.shape[1] :],
-                **{self._cache_name: prefix.rows(which)},
+                position_ids=positions(mask)[:, -ids.shape[1] :],
+                **prefix.rows(which),
             )
             logits = output.logits.float()
             own = logits.gather(-1, targets[..., None])[..., 0] - logits.logsumexp(dim=-1)
@@ -199,24 +176,9 @@ class Engine:
             padded[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.long)
         return padded, torch.arange(padded.shape[1], device=device) < lengths[:, None]
 
-    def _read(self, conversations: Sequence[Conversation]) -> _Prefix:
-        """Encode the clips and fill the cache with the prompts, once."""
+    def _waveform(self, clip: Clip) -> Waveform:
         rate = self._processor.feature_extractor.sampling_rate
-        clips = [clip for turns in conversations for turn in turns for clip in turn.clips]
-        texts = [self._family.chat_text(self._processor, turns) for turns in conversations]
-        waveforms = [self._fit(clip, load_waveform(clip, rate), rate) for clip in clips]
-        inputs = self._family.model_inputs(self._processor, texts, waveforms)
-        inputs = inputs.to(self._model.device, self._model.dtype)  # casts the floating inputs alone
-        ids, mask = inputs.pop("input_ids"), inputs.pop("attention_mask")
-        output = self._model.generate(
-            input_ids=ids[:, :-1],
-            attention_mask=mask[:, :-1],
-            **inputs,
-            max_new_tokens=1,
-            do_sample=False,
-            return_dict_in_generate=True,
-        )
-        return _Prefix(output[self._cache_name], ids, mask)
+        return self._fit(clip, load_waveform(clip, rate), rate)
 
     def _fit(self, clip: Clip, waveform: Waveform, rate: int) -> Waveform:
         """Cut a clip that the model's window does not hold, and count it."""
@@ -227,7 +189,7 @@ class Engine:
         return waveform[: round(longest * rate)]
 
     def _decode_all(
-        self, prefix: _Prefix, orders: Sequence[DrawOrder]
+        self, prefix: Prefix, orders: Sequence[DrawOrder]
     ) -> Iterator[tuple[int, int, Answer]]:
         """Draw, sampled or greedy; yields place, index and answer."""
         rows = [(place, index) for place, order in enumerate(orders) for index in order.indices]
@@ -241,7 +203,7 @@ class Engine:
                 yield place, index, answer
 
     def _decode(
-        self, prefix: _Prefix, which: torch.Tensor, wanted: Sequence[tuple[DrawOrder, int]]
+        self, prefix: Prefix, which: torch.Tensor, wanted: Sequence[tuple[DrawOrder, int]]
     ) -> list[Answer]:
         decoding = wanted[0][0].decoding
         ids, mask = prefix.ids[which], prefix.mask[which]
@@ -251,8 +213,8 @@ class Engine:
         sequences = self._model.generate(
             input_ids=ids,
             attention_mask=mask,
-            position_ids=_positions(mask),
-            **{self._cache_name: prefix.rows(which)},
+            position_ids=positions(mask),
+            **prefix.rows(which),
             max_new_tokens=decoding.max_new_tokens,
             do_sample=False,
             logits_processor=[chooser],
@@ -265,7 +227,7 @@ class Engine:
         ]
 
     def _search(
-        self, prefix: _Prefix, orders: Sequence[DrawOrder]
+        self, prefix: Prefix, orders: Sequence[DrawOrder]
     ) -> Iterator[tuple[int, int, Answer]]:
         """Search by beams; yields place, rank and answer.
 
@@ -279,8 +241,8 @@ class Engine:
         sequences = self._model.generate(
             input_ids=prefix.ids,
             attention_mask=prefix.mask,
-            position_ids=_positions(prefix.mask),
-            **{self._cache_name: prefix.rows(places.repeat_interleave(beams))},
+            position_ids=positions(prefix.mask),
+            **prefix.rows(places.repeat_interleave(beams)),
             max_new_tokens=decoding.max_new_tokens,
             do_sample=False,
             num_beams=beams,
@@ -318,11 +280,6 @@ class Engine:
         )
 
 
-def _positions(mask: torch.Tensor) -> torch.Tensor:
-    """Positions that do not count padding, (B, T)."""
-    return (mask.long().cumsum(dim=-1) - 1).clamp(min=0)
-
-
 def _groups(
     kinds: Sequence[Decoding | None], sizes: Sequence[int], batch_size: int
 ) -> Iterator[list[int]]:
@@ -340,10 +297,10 @@ def _groups(
         Positions of orders.
     """
     by_kind = sorted(range(len(kinds)), key=lambda n: repr(kinds[n]))
-    for _, positions in itertools.groupby(by_kind, key=lambda n: kinds[n]):
+    for _, alike in itertools.groupby(by_kind, key=lambda n: kinds[n]):
         group: list[int] = []
         rows = 0
-        for position in positions:
+        for position in alike:
             if group and rows + sizes[position] > batch_size:
                 yield group
                 group, rows = [], 0

@@ -308,6 +308,118 @@ class TestBeams:
         assert likelihoods == sorted(likelihoods, reverse=True)  # type: ignore[type-var]
 
 
+class TestSharedHeads:
+    """Questions about one clip hear it once, and are answered as if each were asked alone."""
+
+    TEXTS = ("How do they feel?", "How do they feel, and why do you think so?", "Sad?")
+
+    @pytest.fixture
+    def asked(self, clips: list[Clip]) -> list[DrawOrder]:
+        sampled = Decoding(do_sample=True, temperature=0.9, max_new_tokens=8)
+        found = [order(clip, sampled, draws=2, text=text) for clip in clips for text in self.TEXTS]
+        return [
+            DrawOrder(one.conversation, one.decoding, one.indices, f"{one.key}/{number}")
+            for number, one in enumerate(found)
+        ]
+
+    def heard(self, model: HuggingFaceBackend) -> list[int]:
+        """How many clips each pass of the encoder takes, from now on."""
+        passes: list[int] = []
+        tower = model._engine._model.model.audio_tower
+        tower.register_forward_pre_hook(
+            lambda _, arguments, named: passes.append(
+                len(arguments[0] if arguments else named["input_features"])
+            ),
+            with_kwargs=True,
+        )
+        return passes
+
+    def test_each_clip_is_heard_once(self, tiny_model: str, asked: list[DrawOrder]) -> None:
+        model = backend(tiny_model, batch_size=18)
+        passes = self.heard(model)
+        together = draws(model, asked)
+        assert sum(passes) == 3
+        alone = backend(tiny_model, batch_size=1)
+        passes = self.heard(alone)
+        assert draws(alone, asked).keys() == together.keys()
+        assert sum(passes) == 9
+
+    @pytest.mark.parametrize("batch_size", [2, 6, 18])
+    def test_draws_are_those_of_questions_asked_alone(
+        self, tiny_model: str, asked: list[DrawOrder], batch_size: int
+    ) -> None:
+        together = draws(backend(tiny_model, batch_size=batch_size), asked)
+        for one in asked:
+            for key, answer in draws(backend(tiny_model), [one]).items():
+                assert together[key].text == answer.text
+                assert together[key].log_likelihood == pytest.approx(
+                    answer.log_likelihood, abs=1e-3
+                )
+
+    def test_greedy_and_beams_equal_plain_generate(
+        self, tiny_model: str, clips: list[Clip]
+    ) -> None:
+        processor, model = reference(tiny_model)
+        for decoding in (Decoding(max_new_tokens=8), Decoding(num_beams=3, max_new_tokens=8)):
+            asked = [order(clips[1], decoding, text=text) for text in self.TEXTS]
+            asked = [
+                DrawOrder(one.conversation, decoding, (0,), text)
+                for one, text in zip(asked, self.TEXTS, strict=True)
+            ]
+            found = draws(backend(tiny_model, batch_size=9), asked)
+            for text in self.TEXTS:
+                inputs = reference_inputs(processor, clips[1], text)
+                beams = {"num_beams": 3, "length_penalty": 0.0, "early_stopping": "never"}
+                tokens = model.generate(
+                    **inputs,
+                    max_new_tokens=8,
+                    do_sample=False,
+                    **(beams if decoding.num_beams > 1 else {}),
+                )
+                new = tokens[0, inputs["input_ids"].shape[1] :]
+                assert found[text, 0].text == processor.tokenizer.decode(
+                    new, skip_special_tokens=True
+                )
+
+    def test_scores_equal_those_of_questions_asked_alone(
+        self, tiny_model: str, clips: list[Clip]
+    ) -> None:
+        orders = [
+            ScoreOrder((Turn("user", text, (clip,)),), ("happy and sad", "no"))
+            for clip in clips
+            for text in self.TEXTS
+        ]
+        together = dict(backend(tiny_model, batch_size=12).log_likelihoods(orders))
+        for place, one in enumerate(orders):
+            alone = scored(backend(tiny_model), one.conversation, *one.continuations)
+            for ours, theirs in zip(together[place], alone, strict=True):
+                assert ours.log_likelihood == pytest.approx(theirs.log_likelihood, abs=1e-3)
+                assert (ours.tokens, ours.greedy) == (theirs.tokens, theirs.greedy)
+
+    def test_a_system_turn_before_the_clip_is_part_of_the_head(
+        self, tiny_model: str, clips: list[Clip]
+    ) -> None:
+        conversations = [
+            (Turn("system", system, ()), Turn("user", text, (clips[0],)))
+            for system, text in (("Be brief.", "How?"), ("Be brief.", "Why?"), ("Be kind.", "How?"))
+        ]
+        orders = [ScoreOrder(one, ("sad",)) for one in conversations]
+        together = dict(backend(tiny_model, batch_size=3).log_likelihoods(orders))
+        for place, one in enumerate(conversations):
+            alone = scored(backend(tiny_model), one, "sad")
+            assert together[place][0].log_likelihood == pytest.approx(
+                alone[0].log_likelihood, abs=1e-3
+            )
+
+    def test_a_cache_of_windows_is_not_shared(
+        self, tiny_model: str, asked: list[DrawOrder], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("model_adapters.huggingface.prefix._is_plain", lambda _: False)
+        model = backend(tiny_model, batch_size=18)
+        assert draws(model, asked).keys() == draws(backend(tiny_model, batch_size=18), asked).keys()
+        assert not model._engine._reader._shares
+
+
 def test_answers_end_at_a_stop_string_or_at_the_limit(tiny_model: str, clips: list[Clip]) -> None:
     model = backend(tiny_model, batch_size=2)
     whole = draws(model, [order(clip) for clip in clips])
