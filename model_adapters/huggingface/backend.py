@@ -64,7 +64,8 @@ class HuggingFaceBackend(Backend):
             trust_remote_code: Run code that a checkpoint brings.
             long_audio: `refuse` or `truncate` clips beyond the model's window.
             batch_size: Answers that are decoded at once; all beams of a clip are, however many.
-            max_batch_size: Only for the harness's sake; `batch_size` is never searched for.
+                `auto` guesses from the free memory. Where memory runs out, it is halved.
+            max_batch_size: Only for the harness's sake.
 
         Raises:
             UserError: A value is not one of these.
@@ -245,7 +246,12 @@ def _device(asked: str | None) -> str:
     return asked
 
 
-def _batch_size(asked: int | str) -> int:
+def _batch_size(asked: int | str) -> int | None:
+    """A number; None where it is left to the engine."""
+    if str(asked).partition(":")[0] == "auto":  # `auto:4` is for engines that search anew
+        return None
     if not str(asked).isdecimal() or int(asked) < 1:
-        raise UserError(f"--batch_size must be a whole number above 0 for alm_hf, not '{asked}'.")
+        raise UserError(
+            f"--batch_size must be a whole number above 0, or auto, for alm_hf, not '{asked}'."
+        )
     return int(asked)

@@ -5,8 +5,9 @@ once per conversation and its rows are selected for every draw.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import torch
 from transformers import GenerationConfig
@@ -15,8 +16,13 @@ from ambi_tasks.audio import Clip, Waveform, clip_seconds, load_waveform
 from ambi_tasks.errors import UserError
 from model_adapters.backend import Answer, Conversation, Decoding, DrawOrder, Score, ScoreOrder
 from model_adapters.huggingface.families import Family
-from model_adapters.huggingface.prefix import Prefix, Reader, positions
+from model_adapters.huggingface.memory import is_out_of_memory, rows_that_fit
+from model_adapters.huggingface.prefix import Prefix, Reader, token_positions
 from model_adapters.huggingface.sampling import StopAtStrings, TokenChooser, before_stop
+
+_log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
+
+_Result = TypeVar("_Result")
 
 LONG_AUDIO = ("refuse", "truncate")
 
@@ -29,7 +35,12 @@ class Engine:
     """
 
     def __init__(
-        self, model: Any, processor: Any, family: type[Family], batch_size: int, long_audio: str
+        self,
+        model: Any,
+        processor: Any,
+        family: type[Family],
+        batch_size: int | None,
+        long_audio: str,
     ) -> None:
         """Take a model over.
 
@@ -38,7 +49,7 @@ class Engine:
                 checkpoint's own (penalties, top-p, ...) would shape what is said to be greedy.
             processor: Its processor.
             family: What is particular about it.
-            batch_size: Answers that are decoded at once.
+            batch_size: Answers that are decoded at once; None for as many as seem to fit.
             long_audio: `refuse` or `truncate` clips beyond the model's window.
         """
         self._model = model
@@ -46,7 +57,7 @@ class Engine:
         self._tokenizer = processor.tokenizer
         self._tokenizer.padding_side = "left"
         self._family = family
-        self._batch_size = batch_size
+        self._batch_size = rows_that_fit(model) if batch_size is None else batch_size
         self._long_audio = long_audio
         self.truncated: set[Clip] = set()
         special = model.generation_config
@@ -68,6 +79,7 @@ class Engine:
         return {
             "model_dtype": str(self._model.dtype).removeprefix("torch."),
             "model_device": str(self._model.device),
+            "batch_size": self._batch_size,
             "clips_truncated": len(self.truncated),
         }
 
@@ -100,38 +112,87 @@ class Engine:
         self._check_clips(order.conversation for order in orders)
         kinds = [order.decoding for order in orders]
         sizes = [max(len(order.indices), order.decoding.num_beams) for order in orders]
-        for group in _groups(kinds, sizes, self._batch_size):
-            prefix = self._reader.read([orders[position].conversation for position in group])
-            answer = self._search if kinds[group[0]].num_beams > 1 else self._decode_all
-            for place, index, found in answer(prefix, [orders[position] for position in group]):
-                yield group[place], index, found
+        handed_over: set[tuple[int, int]] = set()
+        for position, (index, answer) in self._in_groups(
+            kinds, sizes, lambda group: self._draw([orders[position] for position in group])
+        ):
+            if (position, index) not in handed_over:  # where memory ran out, some come again
+                handed_over.add((position, index))
+                yield position, index, answer
 
     @torch.inference_mode()
     def log_likelihoods(self, orders: Sequence[ScoreOrder]) -> Iterator[tuple[int, list[Score]]]:
         """See `Backend.log_likelihoods`."""
         self._check_clips(order.conversation for order in orders)
         sizes = [len(order.continuations) for order in orders]
-        for group in _groups([None] * len(orders), sizes, self._batch_size):
-            prefix = self._reader.read([orders[position].conversation for position in group])
-            rows = [
-                (place, self._tokens(text))
-                for place, position in enumerate(group)
-                for text in orders[position].continuations
-            ]
-            scores = iter(self._score(prefix, rows))
-            for position in group:
-                yield position, list(itertools.islice(scores, sizes[position]))
+        yield from self._in_groups(
+            [None] * len(orders),
+            sizes,
+            lambda group: enumerate(self._score([orders[position] for position in group])),
+        )
+
+    def _in_groups(
+        self,
+        kinds: Sequence[Decoding | None],
+        sizes: Sequence[int],
+        work: Callable[[list[int]], Iterable[tuple[int, _Result]]],
+    ) -> Iterator[tuple[int, _Result]]:
+        """Do the work in groups; where memory runs out, go on with groups of half the size.
+
+        Args:
+            kinds: See `_groups`.
+            sizes: See `_groups`.
+            work: From a group to places in it with results.
+
+        Yields:
+            Positions and results; those of a group that is done again come again.
+        """
+        left = list(range(len(kinds)))
+        while left:
+            done: set[int] = set()
+            try:
+                for group in _groups(
+                    [kinds[n] for n in left], [sizes[n] for n in left], self._batch_size
+                ):
+                    positions = [left[n] for n in group]
+                    for place, result in work(positions):
+                        yield positions[place], result
+                    done.update(positions)
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or self._batch_size == 1:
+                    raise
+                self._batch_size //= 2
+                _log.warning(
+                    "alm_hf: memory ran out; going on with %d answers at once.", self._batch_size
+                )
+            torch.cuda.empty_cache()
+            left = [n for n in left if n not in done]
+
+    def _draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, tuple[int, Answer]]]:
+        """Answer orders of one decoding; yields places and draws."""
+        prefix = self._reader.read([order.conversation for order in orders])
+        draw = self._search if orders[0].decoding.num_beams > 1 else self._decode_all
+        for place, index, answer in draw(prefix, orders):
+            yield place, (index, answer)
+
+    def _score(self, orders: Sequence[ScoreOrder]) -> Iterator[list[Score]]:
+        """Score the continuations of each order."""
+        prefix = self._reader.read([order.conversation for order in orders])
+        rows = [
+            (place, self._tokens(text))
+            for place, order in enumerate(orders)
+            for text in order.continuations
+        ]
+        scores = (
+            Score(float(own.sum()), len(own), greedy=bool(greedy.all()))
+            for own, greedy in self._own_log_probabilities(prefix, rows)
+        )
+        for order in orders:
+            yield list(itertools.islice(scores, len(order.continuations)))
 
     def _tokens(self, continuation: str) -> list[int]:
         tokens: list[int] = self._tokenizer(continuation, add_special_tokens=False).input_ids
         return tokens
-
-    def _score(self, prefix: Prefix, rows: Sequence[tuple[int, list[int]]]) -> list[Score]:
-        """Score token sequences, each behind a conversation of the prefix."""
-        scores = []
-        for own, greedy in self._own_log_probabilities(prefix, rows):
-            scores.append(Score(float(own.sum()), len(own), greedy=bool(greedy.all())))
-        return scores
 
     def _own_log_probabilities(
         self, prefix: Prefix, rows: Sequence[tuple[int, list[int]]]
@@ -158,7 +219,7 @@ class Engine:
             output = self._model(
                 input_ids=ids,
                 attention_mask=mask,
-                position_ids=positions(mask)[:, -ids.shape[1] :],
+                position_ids=token_positions(mask)[:, -ids.shape[1] :],
                 **prefix.rows(which),
             )
             logits = output.logits.float()
@@ -213,7 +274,7 @@ class Engine:
         sequences = self._model.generate(
             input_ids=ids,
             attention_mask=mask,
-            position_ids=positions(mask),
+            position_ids=token_positions(mask),
             **prefix.rows(which),
             max_new_tokens=decoding.max_new_tokens,
             do_sample=False,
@@ -241,7 +302,7 @@ class Engine:
         sequences = self._model.generate(
             input_ids=prefix.ids,
             attention_mask=prefix.mask,
-            position_ids=positions(prefix.mask),
+            position_ids=token_positions(prefix.mask),
             **prefix.rows(places.repeat_interleave(beams)),
             max_new_tokens=decoding.max_new_tokens,
             do_sample=False,

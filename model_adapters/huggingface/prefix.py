@@ -44,7 +44,7 @@ class Prefix:
         return {self.cache_name: _select(copy.deepcopy(self.cache), which)}
 
 
-def positions(mask: torch.Tensor) -> torch.Tensor:
+def token_positions(mask: torch.Tensor) -> torch.Tensor:
     """Positions that do not count padding, (B, T)."""
     return (mask.long().cumsum(dim=-1) - 1).clamp(min=0)
 
@@ -190,7 +190,7 @@ class Reader:
             self._model(
                 input_ids=ids,
                 attention_mask=mask,
-                position_ids=positions(mask)[:, -ids.shape[1] :],
+                position_ids=token_positions(mask)[:, -ids.shape[1] :],
                 **{self._cache_name: cache},
             )
         whole = torch.cat([mask, torch.ones_like(last)], dim=1)

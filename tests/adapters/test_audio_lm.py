@@ -214,7 +214,8 @@ def test_model_args_go_before_the_options_of_the_command_line() -> None:
     options = {"batch_size": 1, "device": "cpu", "max_batch_size": None}
     model = model_class("alm_hf").create_from_arg_string("pretrained=x,batch_size=4", options)
     assert model.backend._batch_size == 4
-    for size in (0, "auto", 2.5, "None"):
+    assert model_class("alm_hf").create_from_arg_string("pretrained=x,batch_size=auto").backend
+    for size in (0, "automatic", 2.5, "None"):
         with pytest.raises(UserError, match=f"batch_size must be a whole number .*, not '{size}'"):
             model_class("alm_hf").create_from_arg_obj({"pretrained": "x"}, {"batch_size": size})
 

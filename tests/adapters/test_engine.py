@@ -1,5 +1,6 @@
 """The engine against plain `generate`, teacher forcing and itself in other batches."""
 
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,8 @@ from model_adapters.backend import (
     Turn,
 )
 from model_adapters.huggingface import HuggingFaceBackend
+from model_adapters.huggingface.engine import Engine
+from model_adapters.huggingface.memory import rows_that_fit
 from model_adapters.huggingface.sampling import TokenChooser, before_stop
 from model_adapters.noise import uniform
 from tests.adapters.conftest import order
@@ -306,6 +309,84 @@ class TestBeams:
         assert len({answer.tokens for answer in answers}) > 1
         likelihoods = [answer.log_likelihood for answer in answers]
         assert likelihoods == sorted(likelihoods, reverse=True)  # type: ignore[type-var]
+
+
+class TestMemory:
+    """What fits is tried; where memory runs out, less is."""
+
+    @pytest.fixture
+    def short(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """Memory for three rows at once; the sizes of what was tried."""
+        tried: list[int] = []
+        decode = Engine._decode
+
+        def limited(self: Engine, prefix: Any, which: torch.Tensor, wanted: Any) -> list[Answer]:
+            tried.append(len(which))
+            if len(which) > 3:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return decode(self, prefix, which, wanted)
+
+        monkeypatch.setattr(Engine, "_decode", limited)
+        return tried
+
+    def test_runs_out_and_goes_on_with_less(
+        self,
+        tiny_model: str,
+        clips: list[Clip],
+        short: list[int],
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+        asked = [order(clip, SAMPLED, draws=4) for clip in clips]
+        model = backend(tiny_model, batch_size=8)
+        with caplog.at_level("WARNING", logger="lm_eval"):
+            found = draws(model, asked)  # which sees that none comes twice
+        assert short[:2] == [8, 4]
+        assert max(short[2:]) == 2
+        assert "memory ran out; going on with 2 answers at once" in caplog.text
+        assert model.describe()["batch_size"] == 2
+        assert {key: answer.text for key, answer in found.items()} == {
+            key: answer.text for key, answer in draws(backend(tiny_model), asked).items()
+        }
+
+    def test_what_does_not_fit_alone_is_an_error(
+        self, tiny_model: str, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def none(*_: Any) -> list[Answer]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+        monkeypatch.setattr(Engine, "_decode", none)
+        with pytest.raises(torch.OutOfMemoryError):
+            draws(backend(tiny_model, batch_size=4), [order(clips[0], SAMPLED, draws=4)])
+
+    def test_other_errors_are_not_taken_for_it(
+        self, tiny_model: str, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: Any) -> list[Answer]:
+            raise RuntimeError("a shape is wrong")
+
+        monkeypatch.setattr(Engine, "_decode", broken)
+        with pytest.raises(RuntimeError, match="a shape is wrong"):
+            draws(backend(tiny_model, batch_size=4), [order(clips[0], SAMPLED, draws=4)])
+
+    def test_as_many_as_fit(
+        self, tiny_model: str, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = backend(tiny_model, batch_size="auto")
+        asked = [order(clip, SAMPLED, draws=4) for clip in clips]
+        assert {one.text for one in draws(model, asked).values()} == {
+            one.text for one in draws(backend(tiny_model), asked).values()
+        }
+        assert model.describe()["batch_size"] == 16
+        monkeypatch.setattr("model_adapters.huggingface.memory._free_bytes", lambda _: 1)
+        assert rows_that_fit(model._engine._model) == 1
+        row = 2 * 2 * 1 * 16 * 4 * 1024 * 2  # copied; keys and values of 2 layers of 1 head
+        logits = 12 * model._engine._model.config.text_config.vocab_size
+        monkeypatch.setattr(
+            "model_adapters.huggingface.memory._free_bytes", lambda _: 10 * (row + logits)
+        )
+        assert rows_that_fit(model._engine._model) == 6
 
 
 class TestSharedHeads:
