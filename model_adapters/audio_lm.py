@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
@@ -517,7 +517,7 @@ def _question(
     content = {
         "turns": [[turn.role, turn.text, len(turn.clips)] for turn in conversation],
         "clips": list(clip_hashes),
-        "decoding": decoding and asdict(decoding),
+        "decoding": None if decoding is None else decoding.changes(),
     }
     return Question(json.dumps(content, sort_keys=True))
 

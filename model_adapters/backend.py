@@ -6,7 +6,7 @@ your package's entry points (see docs/adding_a_model.md).
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from ambi_tasks.audio import Clip
@@ -30,12 +30,17 @@ Conversation = tuple[Turn, ...]
 class Decoding:
     """How an answer is drawn.
 
+    What differs from the defaults is part of a draw's identity (see `changes`), so a field may be
+    added, but a default never changes.
+
     Attributes:
         do_sample: Sample, or take the most probable token at each step.
         temperature: Divides the logits before sampling; > 0.
         top_p: Keep the fewest most probable tokens that reach this mass; in (0, 1].
         top_k: Keep so many of the most probable tokens; 0 keeps all.
         min_p: Keep tokens of at least this share of the most probable one's probability; in [0, 1).
+        repetition_penalty: Divides the positive logits of tokens that are in the prompt or the
+            answer already, and multiplies the negative ones; > 0, 1 for none.
         num_beams: Above 1, draw i is the beam of rank i of a search so wide, by the sum of its
             tokens' log-probabilities, without a penalty on length.
         max_new_tokens: Longest answer in tokens.
@@ -48,10 +53,20 @@ class Decoding:
     top_p: float = 1.0
     top_k: int = 0
     min_p: float = 0.0
+    repetition_penalty: float = 1.0
     num_beams: int = 1
     max_new_tokens: int = 256
     stop: tuple[str, ...] = ()
     seed: int = 1234
+
+    def changes(self) -> dict[str, object]:
+        """The fields that differ from their defaults."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in found.items() if value != getattr(PLAIN, name)}
+
+
+PLAIN = Decoding()
+"""One greedy answer."""
 
 
 @dataclass(frozen=True, slots=True)

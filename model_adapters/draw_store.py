@@ -63,8 +63,8 @@ class Question:
     """What is asked of a model, by content.
 
     Attributes:
-        content: JSON: `turns` (role, text, number of clips), the `clips`' hashes, and the
-            `decoding`, null where given answers are scored.
+        content: JSON: `turns` (role, text, number of clips), the `clips`' hashes, and of the
+            `decoding` what is no default, null where given answers are scored.
     """
 
     content: str

@@ -27,7 +27,7 @@ def read_decoding(settings: Mapping[str, Any]) -> Decoding:
     if checked.get("temperature") == 0:
         checked |= {"do_sample": False}
     if not checked.get("do_sample"):  # what shapes samples alone must not split greedy pools
-        kept = ("max_new_tokens", "stop", "num_beams")
+        kept = ("max_new_tokens", "stop", "num_beams", "repetition_penalty")
         checked = {name: checked[name] for name in kept if name in checked}
     elif checked.get("num_beams", 1) > 1:
         raise UserError("--gen_kwargs: beams (num_beams above 1) are not sampled (do_sample).")
@@ -66,6 +66,7 @@ _RANGES: dict[str, tuple[type, Callable[[float], bool], str]] = {
     "top_p": (float, lambda x: 0 < x <= 1, "a number in (0, 1]"),
     "top_k": (int, lambda x: x >= 0, "a whole number, 0 for all"),
     "min_p": (float, lambda x: 0 <= x < 1, "a number in [0, 1)"),
+    "repetition_penalty": (float, lambda x: x > 0, "a number above 0, 1 for none"),
     "max_new_tokens": (int, lambda x: x >= 1, "a whole number above 0"),
     "num_beams": (int, lambda x: x >= 1, "a whole number above 0"),
     "seed": (int, lambda _: True, "a whole number"),

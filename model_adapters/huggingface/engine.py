@@ -309,6 +309,7 @@ class Engine:
             num_beams=beams,
             num_return_sequences=beams,
             length_penalty=0.0,
+            repetition_penalty=decoding.repetition_penalty,
             early_stopping="never",
         )
         found = [

@@ -8,6 +8,7 @@ from transformers import (
     LogitsProcessorList,
     MinPLogitsWarper,
     PreTrainedTokenizerBase,
+    RepetitionPenaltyLogitsProcessor,
     StoppingCriteria,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
@@ -38,6 +39,11 @@ class TokenChooser(LogitsProcessor):  # type: ignore[misc] # transformers is unt
         """
         self.log_probabilities: list[torch.Tensor] = []
         self._rows = rows
+        self._penalty = (
+            RepetitionPenaltyLogitsProcessor(decoding.repetition_penalty)
+            if decoding.repetition_penalty != 1
+            else None
+        )
         self._warpers = _warpers(decoding) if decoding.do_sample else None
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.Tensor:
@@ -50,10 +56,11 @@ class TokenChooser(LogitsProcessor):  # type: ignore[misc] # transformers is unt
         Returns:
             Scores that are 0 at the chosen token and -inf elsewhere, (rows, V).
         """
+        shaped = self._penalty(input_ids, scores) if self._penalty else scores
         if self._warpers is None:
-            chosen = scores.argmax(dim=-1, keepdim=True)
+            chosen = shaped.argmax(dim=-1, keepdim=True)
         else:
-            chosen = self._sample(self._warpers(input_ids, scores))
+            chosen = self._sample(self._warpers(input_ids, shaped))
         own = scores.log_softmax(dim=-1).gather(-1, chosen)
         self.log_probabilities.append(own[:, 0])
         return torch.full_like(scores, -torch.inf).scatter_(-1, chosen, 0.0)

@@ -109,6 +109,16 @@ def test_what_differs_is_another_pool(
     assert len({order.key for order in scripted.orders}) == 2
 
 
+def test_a_draws_identity_is_pinned(scripted: ScriptedBackend) -> None:
+    """A change of this key changes every sampled result and forgets every kept draw."""
+    plain = Instance("generate_until", {}, ("ask", SAMPLED), 0, ("task", 0, 1))
+    ask(scripted, plain)
+    assert scripted.orders[0].key == PINNED
+
+
+PINNED = "795e97c78fe80be5df7448afce7fa6c97d1d7098e8ff0bba402bfd0a736d2f72"
+
+
 def test_another_clip_is_another_pool(
     scripted: ScriptedBackend, clip: Clip, make_clip: Callable[..., Clip]
 ) -> None:
@@ -142,6 +152,7 @@ def test_a_request_without_sound_is_text(scripted: ScriptedBackend) -> None:
     ("settings", "message"),
     [
         ({"beam_width": 5}, "--gen_kwargs has no 'beam_width'.*num_beams"),
+        ({"repetition_penalty": 0}, "repetition_penalty must be a number above 0"),
         ({"num_beams": 0}, "num_beams must be a whole number above 0"),
         ({"num_beams": 2, "do_sample": True}, "beams .* are not sampled"),
         ({"num_beams": 2, "until": ["x"]}, "beams .* do not end at strings"),

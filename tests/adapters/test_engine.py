@@ -311,6 +311,35 @@ class TestBeams:
         assert likelihoods == sorted(likelihoods, reverse=True)  # type: ignore[type-var]
 
 
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_repetition_penalty_equals_that_of_plain_generate(
+    tiny_model: str, clips: list[Clip], beams: int
+) -> None:
+    processor, model = reference(tiny_model)
+    decoding = Decoding(max_new_tokens=12, repetition_penalty=1.8, num_beams=beams)
+    found = draws(backend(tiny_model, batch_size=3), [order(clip, decoding) for clip in clips])
+    plain = Decoding(max_new_tokens=12, num_beams=beams)
+    unlike = draws(backend(tiny_model, batch_size=3), [order(clip, plain) for clip in clips])
+    assert {key: one.text for key, one in found.items()} != {
+        key: one.text for key, one in unlike.items()
+    }
+    search = {"num_beams": beams, "length_penalty": 0.0, "early_stopping": "never"}
+    for asked, clip in zip([order(clip) for clip in clips], clips, strict=True):
+        inputs = reference_inputs(processor, clip)
+        tokens = model.generate(
+            **inputs,
+            max_new_tokens=12,
+            do_sample=False,
+            repetition_penalty=1.8,
+            **(search if beams > 1 else {}),
+        )
+        new = tokens[:, inputs["input_ids"].shape[1] :]
+        answer = found[asked.key, 0]
+        assert answer.text == processor.tokenizer.decode(new[0], skip_special_tokens=True)
+        own, _ = teacher_forced(model, inputs, new)
+        assert answer.log_likelihood == pytest.approx(own, abs=1e-3)  # the model's own, unpenalised
+
+
 class TestMemory:
     """What fits is tried; where memory runs out, less is."""
 
