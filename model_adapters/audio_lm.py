@@ -35,6 +35,7 @@ from model_adapters.backend import (
 from model_adapters.draw_store import DrawStore, Question, store_path
 from model_adapters.draws import Draw, ScoredAnswer
 from model_adapters.generation_settings import read_decoding
+from model_adapters.processes import Processes, process_count
 from model_adapters.registry import get_adapter
 
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
@@ -83,6 +84,11 @@ class _Tally(Counter[str]):
         return {shown: self[name] for name, shown in (names | {"tokens": "tokens"}).items()}
 
 
+def _added_up(everyone: Sequence[Mapping[str, _Tally]]) -> dict[str, _Tally]:
+    """Tallies of several processes as one."""
+    return {kind: _Tally(sum((one[kind] for one in everyone), Counter())) for kind in everyone[0]}
+
+
 class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
     """An audio-language model, as the harness sees it.
 
@@ -123,7 +129,12 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         self.backend = backend
         self._keep_draws = keep_draws
         self._tallies = {"draws": _Tally(), "verdicts": _Tally(), "scores": _Tally()}
+        self._totals = self._tallies  # of all processes
         self._verifier = self._make_verifier(verifier, verifier_args, keep_draws, settings)
+        self._processes = Processes() if process_count() > 1 else None
+        if self._processes:
+            self._rank, self._world_size = self._processes.rank, process_count()
+            self._device = self._processes.device
 
     def _make_verifier(
         self,
@@ -180,6 +191,7 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         Returns:
             One `Draw` per request, in their order.
         """
+        disable_tqdm = disable_tqdm or self.rank > 0
         if any(_attachments(request.args).get("needs_log_likelihood") for request in requests):
             self._check_gives_log_likelihoods()
         pools: dict[str, _Pool] = {}
@@ -301,7 +313,7 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
             One `ScoredAnswer` per request, in their order.
         """
         asked = [(_conversation(request.args), request.args[1]) for request in requests]
-        return self._scored(asked, disable_tqdm=disable_tqdm)
+        return self._scored(asked, disable_tqdm=disable_tqdm or self.rank > 0)
 
     def _scored(
         self,
@@ -362,7 +374,8 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
             yes and of no; None where there was no question.
         """
         judge = self._verifier._judge  # noqa: SLF001 - an object of this class
-        return judge([request.args for request in requests], disable_tqdm=disable_tqdm)
+        hidden = disable_tqdm or self.rank > 0
+        return judge([request.args for request in requests], disable_tqdm=hidden)
 
     def _judge(
         self, asked: Sequence[tuple[Any, ...]], *, disable_tqdm: bool
@@ -394,6 +407,26 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
                 verdicts[row][column] = pair
         return verdicts
 
+    def all_gather(self, tensor: Any) -> Any:
+        """The tensors of all processes, for the harness."""
+        return self._processes.all_gather(tensor) if self._processes else tensor
+
+    def gather_object(self, obj: Any, dst: int = 0) -> list[Any] | None:
+        """What each process has, for the harness; None but in the process `dst`."""
+        return self._processes.gather_object(obj, dst) if self._processes else [obj]
+
+    def barrier(self) -> None:
+        """Wait for the other processes, as the harness asks after each kind of request.
+
+        All are here then, so it is the place to add up what they counted.
+        """
+        if self._processes:
+            self._processes.wait()
+            for model in {id(one): one for one in (self, self._verifier)}.values():
+                everyone = self._processes.gather_object(model._tallies)  # noqa: SLF001 - of this class
+                if everyone:
+                    model._totals = _added_up(everyone)  # noqa: SLF001
+
     def loglikelihood_rolling(self, requests: list[Instance]) -> list[float]:
         """Not offered: perplexity of a text says nothing about audio."""
         del requests
@@ -413,8 +446,9 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
 
     def get_model_info(self) -> dict[str, Any]:
         """What the results record about the model."""
-        counts = {kind: tally.record(kind) for kind, tally in self._tallies.items() if tally}
+        counts = {kind: tally.record(kind) for kind, tally in self._totals.items() if tally}
         info = {"adapter": self.adapter, **self.backend.describe(), **counts}
+        info["processes"] = self.world_size
         if self._verifier is not self:
             info["verifier"] = self._verifier.get_model_info()
         return info

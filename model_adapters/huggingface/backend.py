@@ -23,6 +23,7 @@ from model_adapters.backend import (
 )
 from model_adapters.huggingface.engine import LONG_AUDIO, Engine
 from model_adapters.huggingface.families import Family, family_of
+from model_adapters.processes import local_rank, process_count
 from model_adapters.registry import register_adapter
 
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
@@ -228,9 +229,12 @@ def _files_sha256(folder: str) -> str:
 
 
 def _device(asked: str | None) -> str:
-    """The harness asks for `cuda:0` unless the user says otherwise, even where there is none."""
-    if asked is None:
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    """The harness asks for `cuda:0` unless the user says otherwise, even where there is none.
+
+    Of several processes each takes a device of its own.
+    """
+    if asked is None or (str(asked) == "cuda:0" and process_count() > 1):
+        return f"cuda:{local_rank()}" if torch.cuda.is_available() else "cpu"
     asked = str(asked)
     if asked in ("cuda", "cuda:0") and not torch.cuda.is_available():
         _log.info("alm_hf: no CUDA device is there; using the CPU.")
