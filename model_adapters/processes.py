@@ -27,9 +27,11 @@ class Processes:
 
     def __init__(self) -> None:
         # Alone, a run needs neither of these libraries.
+        import torch  # noqa: PLC0415
         from accelerate import Accelerator  # noqa: PLC0415
 
-        self._accelerator = Accelerator()
+        # Where there is no accelerator it must be told, or it does not join the processes.
+        self._accelerator = Accelerator(cpu=not torch.accelerator.is_available())
         self.rank: int = self._accelerator.process_index
         self.device: Any = self._accelerator.device
 

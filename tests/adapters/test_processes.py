@@ -41,9 +41,9 @@ def test_two_processes_give_the_scores_of_one(tmp_path: Path) -> None:
     assert predictions.keys() == halved.keys()
     assert len(predictions) == 3 * 5
     for name, prediction in predictions.items():
-        assert halved[name] == pytest.approx(prediction, abs=1e-9), name
+        assert halved[name] == pytest.approx(prediction, abs=1e-5), name  # float32
     for task, scores in one["results"].items():
-        assert two["results"][task] == pytest.approx(scores, abs=1e-9, nan_ok=True), task
+        assert two["results"][task] == pytest.approx(scores, abs=1e-5), task
     # What fills up a rank is asked for as well, but shared.
     for kind in ("drawn", "tokens"):
         assert two["config"]["draws"][kind] == one["config"]["draws"][kind]
