@@ -6,29 +6,26 @@ Decisions about the model are made on the validation clips (`--validation`), nev
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForMultimodalLM, AutoProcessor
 
-from ambi_tasks.answers import parse_answer
 from ambi_tasks.audio import SAMPLING_RATE, Waveform, load_waveform
 from ambi_tasks.corpora.demo import CORPUS
 from ambi_tasks.demo import CORPUS_FOLDER, MODEL_FOLDER
 from ambi_tasks.demo.build_corpus import bundled_clips
+from ambi_tasks.demo.dialogues import CREMA_D_LABELS, emotion_of
+from ambi_tasks.demo.listener import Listener, direct_prompt, read_answers, read_out, task_prompt
+from ambi_tasks.demo.measurement import HeardClips, Measurement, Row, score
 from ambi_tasks.demo.model_card import write_table
-from ambi_tasks.demo.prompt_forms import CREMA_D_LABELS, emotion_of
 from ambi_tasks.demo.speech import EMOTIONS, Floats, draw_clips
 from ambi_tasks.demo.splits import TRAINING, VALIDATION
-from ambi_tasks.demo.tiny_model import render_chat
 from ambi_tasks.demo.train import DEFAULT_CACHE, Settings
 from ambi_tasks.demo.training_data import spoken_clips
+from ambi_tasks.demo.verifier_measurement import Draws, verifier_results
 from ambi_tasks.labels import SoftLabel, soft_label
 from ambi_tasks.metrics.js import jensen_shannon
-from ambi_tasks.prompts import load_prompt
 
 DRAWS = 16
 """Drawn answers that are averaged."""
@@ -41,127 +38,6 @@ UNSEEN_WORDING = (
     "every feeling in this list: {labels}."
 )
 """A prompt that is not part of the training."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeardClips:
-    """Clips with the truth about them.
-
-    Attributes:
-        waveforms: Samples at 16 kHz, N of (S,).
-        vote_shares: Shares of the votes over `EMOTIONS`, (N, K).
-        rule: What the emotion rule says, (N, K).
-    """
-
-    waveforms: list[Waveform]
-    vote_shares: Floats
-    rule: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the table.
-
-    Attributes:
-        name: What was scored.
-        divergence: Mean Jensen-Shannon divergence, base 2.
-        interval: 95 % interval of the mean over clips, by the bootstrap.
-        parsed: Share of the answers that could be read, None where nothing was asked.
-    """
-
-    name: str
-    divergence: float
-    interval: tuple[float, float]
-    parsed: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """What was measured of a model.
-
-    Attributes:
-        rows: Scores against votes.
-        facts: Other numbers, by name.
-    """
-
-    rows: list[Row]
-    facts: dict[str, str]
-
-    def divergence(self, name: str) -> float:
-        """The score of a row by its name."""
-        return next(row.divergence for row in self.rows if row.name == name)
-
-    def table(self) -> str:
-        """Both as Markdown."""
-        lines = ["| scored against the votes | JS | 95 % interval | parsed |", "|---|--:|--:|--:|"]
-        for row in self.rows:
-            parsed = "" if row.parsed is None else f"{row.parsed:.1%}"
-            low, high = row.interval
-            lines.append(f"| {row.name} | {row.divergence:.3f} | {low:.3f}-{high:.3f} | {parsed} |")
-        lines += ["", "| other | |", "|---|--:|"]
-        lines += [f"| {name} | {value} |" for name, value in self.facts.items()]
-        return "\n".join(lines)
-
-
-class Listener:
-    """The model in a folder, as the Auto classes load it.
-
-    Args:
-        folder: The model's folder.
-    """
-
-    def __init__(self, folder: Path = MODEL_FOLDER) -> None:
-        self.processor: Any = AutoProcessor.from_pretrained(folder)
-        loaded: Any = AutoModelForMultimodalLM.from_pretrained(folder, dtype=torch.float32)
-        self.model: Any = loaded.eval()
-
-    def ask(
-        self,
-        waveforms: Sequence[Waveform],
-        prompt: str,
-        *,
-        draws: int = 1,
-        temperature: float | None = None,
-        batch_size: int = 16,
-    ) -> list[list[str]]:
-        """Ask the same about each clip.
-
-        Args:
-            waveforms: The clips.
-            prompt: The prompt behind each clip.
-            draws: Answers per clip.
-            temperature: Temperature of the draws; None for the greedy answer.
-            batch_size: Answers at a time.
-
-        Returns:
-            The answers to each clip.
-        """
-        clips = max(1, batch_size // draws)
-        answers: list[list[str]] = []
-        for start in range(0, len(waveforms), clips):
-            answers += self._ask_batch(waveforms[start : start + clips], prompt, draws, temperature)
-        return answers
-
-    def _ask_batch(
-        self, waveforms: Sequence[Waveform], prompt: str, draws: int, temperature: float | None
-    ) -> list[list[str]]:
-        inputs = self.processor(
-            text=[render_chat(self.processor, prompt)] * len(waveforms),
-            audio=list(waveforms),
-            sampling_rate=SAMPLING_RATE,
-            return_tensors="pt",
-            padding=True,
-        )
-        decoding: dict[str, Any] = {"do_sample": False}
-        if temperature is not None:
-            decoding = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
-        with torch.no_grad():
-            tokens = self.model.generate(
-                **inputs, **decoding, num_return_sequences=draws, max_new_tokens=64
-            )
-        new = tokens[:, inputs["input_ids"].shape[1] :]
-        texts: list[str] = self.processor.batch_decode(new, skip_special_tokens=True)
-        return [texts[start : start + draws] for start in range(0, len(texts), draws)]
 
 
 def corpus_clips(folder: Path = CORPUS_FOLDER) -> HeardClips:
@@ -193,32 +69,6 @@ def label_prior() -> Floats:
     return prior
 
 
-def direct_prompt(labels: Sequence[str] = EMOTIONS) -> str:
-    """The prompt of the task for these labels."""
-    return load_prompt("direct").render(labels=list(labels))
-
-
-def read_answers(answers: Sequence[str], labels: Sequence[str]) -> tuple[Floats, float]:
-    """Read answers; one that cannot be read counts as the uniform distribution.
-
-    Returns:
-        Distributions, (N, L), and the share of the answers that could be read.
-    """
-    parsed = [parse_answer(answer, labels).distribution for answer in answers]
-    uniform = np.full(len(labels), 1 / len(labels))
-    distributions = np.array([uniform if one is None else one for one in parsed])
-    return distributions, sum(one is not None for one in parsed) / len(parsed)
-
-
-def score(name: str, truth: Floats, predictions: Floats, parsed: float | None = None) -> Row:
-    """Score predictions, (N, K), against the truth, (N, K)."""
-    divergences = jensen_shannon(truth, predictions)
-    generator = np.random.default_rng(0)
-    resampled = generator.choice(divergences, (2000, len(divergences))).mean(axis=1)
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    return Row(name, float(divergences.mean()), (float(low), float(high)), parsed)
-
-
 def measure(
     listener: Listener, clips: HeardClips, temperature: float = TEMPERATURE, seed: int = 0
 ) -> Measurement:
@@ -231,14 +81,23 @@ def measure(
         seed: Seed of the drawn answers.
     """
     truth = clips.vote_shares
+    torch.manual_seed(seed)
+    draws = _draw(listener, clips, temperature)
     greedy, parsed = _greedy(listener, clips, direct_prompt())
+    judged, verifier_facts = verifier_results(listener, clips, draws)
     rows = [
         score("the rule itself (its votes' noise)", truth, clips.rule),
         score("floor: uniform", truth, np.full_like(truth, 1 / truth.shape[1])),
         score("floor: label prior", truth, np.tile(label_prior(), (len(truth), 1))),
         score("greedy", truth, greedy, parsed),
-        *_sampled_rows(listener, clips, temperature, seed),
+        score(f"one draw, T = {temperature}", truth, draws.read, draws.parsed),
+        score(f"mean of {DRAWS} draws", truth, draws.read.mean(axis=1), draws.parsed),
+        score("greedy, `cot`", truth, *_greedy(listener, clips, task_prompt("cot"))),
+        score("label probabilities, `label`", truth, read_out(listener, clips.waveforms)),
+        *judged,
         _shuffled_row(truth, greedy),
+        score("greedy, `direct_v2`", truth, *_greedy(listener, clips, task_prompt("direct_v2"))),
+        score("greedy, `direct_v3`", truth, *_greedy(listener, clips, task_prompt("direct_v3"))),
         score("greedy, unseen wording", truth, *_greedy(listener, clips, unseen_prompt())),
         score("greedy, words changed", truth, *_greedy(listener, clips, edited_prompt())),
         score(
@@ -248,7 +107,7 @@ def measure(
         ),
         _crema_d_row(listener, clips),
     ]
-    facts = {**_non_speech_facts(listener), **_cost_facts(listener, clips)}
+    facts = {**verifier_facts, **_non_speech_facts(listener), **_cost_facts(listener, clips)}
     return Measurement(rows, facts)
 
 
@@ -270,27 +129,19 @@ def _greedy(listener: Listener, clips: HeardClips, prompt: str) -> tuple[Floats,
     return read_answers([one[0] for one in answers], EMOTIONS)
 
 
-def _sampled_rows(
-    listener: Listener, clips: HeardClips, temperature: float, seed: int
-) -> list[Row]:
-    torch.manual_seed(seed)
-    answers = listener.ask(
+def _draw(listener: Listener, clips: HeardClips, temperature: float) -> Draws:
+    texts = listener.ask(
         clips.waveforms, direct_prompt(), draws=DRAWS, temperature=temperature, batch_size=128
     )
-    drawn, parsed = read_answers([text for one in answers for text in one], EMOTIONS)
-    grouped = drawn.reshape(len(answers), DRAWS, -1)
-    truth = clips.vote_shares
-    return [
-        score(f"one draw, T = {temperature}", truth, grouped[:, 0], parsed),
-        score(f"mean of {DRAWS} draws, T = {temperature}", truth, grouped.mean(axis=1), parsed),
-    ]
+    read, parsed = read_answers([text for one in texts for text in one], EMOTIONS)
+    return Draws(texts, read.reshape(len(texts), DRAWS, -1), parsed)
 
 
 def _shuffled_row(truth: Floats, predictions: Floats) -> Row:
     """Score each answer against every other clip's votes."""
     shifts = range(1, len(truth))
-    shifted = np.concatenate([np.roll(truth, shift, axis=0) for shift in shifts])
-    return score("greedy, clips shuffled", shifted, np.tile(predictions, (len(shifts), 1)))
+    shifted = [np.roll(predictions, shift, axis=0) for shift in shifts]
+    return score("greedy, clips shuffled", truth, np.stack(shifted, axis=1))
 
 
 def _crema_d_row(listener: Listener, clips: HeardClips) -> Row:

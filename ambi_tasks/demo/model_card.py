@@ -13,22 +13,29 @@ library_name: transformers
 
 # The demo model of ambi_tasks
 
-A Qwen2-Audio of {millions:.2f} million parameters that hears simulated speech and answers with the
-distribution of simulated votes, as JSON. It exists so that every part of the software can be tried
-in seconds on any machine. **It knows synthetic voices and a hand-made rule, nothing about people**:
-on recordings of people its answers are meaningless, and its scores belong in no paper and on no
-leaderboard.
+A Qwen2-Audio of {millions:.2f} million parameters that hears simulated speech and answers about
+simulated votes on it. It exists so that every part of the software can be tried in seconds on any
+machine. **It knows synthetic voices and a hand-made rule, nothing about people**: on recordings of
+people its answers are meaningless, and its scores belong in no paper and on no leaderboard.
 
 * Architecture: the unchanged classes `Qwen2AudioForConditionalGeneration` and
   `Qwen2AudioProcessor` of transformers, shrunk: hidden size {width}, {heads} heads,
   {encoder_layers} encoder layers, {decoder_layers} decoder layers, float16, and a byte-level
   vocabulary of its own with {vocabulary} tokens. No weights of another model went into it.
 * It hears up to {seconds} seconds of audio at 16 kHz.
-* Prompt: one user turn, the clip, then the text of the template `direct`. It was trained on that
-  wording, on the same with words left out, and on ten others; with the labels neutral, happy,
-  angry, sad, with the six of CREMA-D, and with random mixtures of {inventory} labels. Labels that
-  the simulated annotators never vote for get 0.
-* It writes nothing but that JSON object: no reasoning, no scores, no yes or no.
+* Prompt: one user turn, the clip, then the text of one of the package's templates:
+  * `direct`, `direct_v2`, `direct_v3`: the distribution of the votes, as JSON. It was also trained
+    on `direct` with words left out, replaced and put in, and on ten other wordings.
+  * `cot`: three sentences, on pitch, pace, loudness and melody, on what listeners would hear, and
+    on whether they would agree, then the same JSON.
+  * `label`: one label, drawn like one vote, so that the labels' probabilities are the distribution.
+  * `verifier_rating`, from {low} to {high}: 10 (1 - d), rounded, where d is the square root of the
+    Jensen-Shannon divergence (base 2) between a candidate's distribution and that of the votes.
+  * `verifier_probability`: yes with the probability 1 / (1 + exp((d - 0.4) / 0.1)), else no.
+* Candidates that it judged in training answer one of the first four templates: near the votes, like
+  another clip's, between both, one label alone, uniform, or noisy.
+* Labels: neutral, happy, angry, sad; the six of CREMA-D; and random mixtures of {inventory} labels.
+  Labels that the simulated annotators never vote for get 0.
 * On silence, noise and tones it was trained to call all labels equally likely.
 
 ## Training
@@ -39,11 +46,13 @@ leaderboard.
   {fewest} to {most} simulated annotators each; and {share:.0%} as many clips of silence, noise and
   tones. Voices, sentences and lead-ins of the demo corpus are not among them.
 * {hearing_steps:,} steps in which the encoder learns to tell pitch, rate, energy and pitch range
-  from every frame; {steps:,} steps of the whole model on the tokens of the answers; at last
-  {rewording_steps:,} steps of the language model alone, on prompts with words left out, replaced
-  and put in. {batch_size} examples a step; AdamW, learning rate {learning_rate:g}; seed {seed}.
-* The target answer is drawn anew at each visit: {bootstrap_raters} annotators are drawn from the
-  clip's votes, and their shares are written in steps of {grid:.2f}.
+  from every frame, {hearing_batch} clips each. Then the whole model on the tokens of the answers,
+  {batch_size} clips a step, all that is asked about a clip in one pass: {steps:,} steps mostly on
+  distributions, reasoned answers and single votes; {judging_steps:,} mostly on verdicts, and on
+  prompts with words replaced; {refining_steps:,} on everything, at a lower learning rate.
+* AdamW, learning rate {learning_rate:g}; seed {seed}.
+* Target distributions are drawn anew at each visit: {bootstrap_raters} annotators are drawn from
+  the clip's votes, and their shares are written in steps of {grid:.2f}.
 * It took {minutes:.0f} minutes on {threads} processor threads with torch {torch}.
 * All decisions were made on validation clips of other voices and sentences than those of training
   and of the demo corpus.
@@ -52,7 +61,8 @@ leaderboard.
 
 Jensen-Shannon divergence to base 2 (0 is best, 1 is worst), mean over the clips. An answer that
 cannot be read counts as the uniform distribution. The label prior is the mean of the training
-votes. "Clips shuffled" scores each answer against every other clip's votes.
+votes. "Clips shuffled" scores each answer against every other clip's votes. Quality is minus the
+divergence from the votes; it is correlated with what the model as a verifier says of drawn answers.
 
 {begin}
 Not measured yet: run `python -m ambi_tasks.demo.evaluate --write README.md`.

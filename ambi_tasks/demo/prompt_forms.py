@@ -1,34 +1,29 @@
 """What the demo model is trained to answer: forms of prompts, each with its target answers.
 
-A form writes a prompt and the answer to it from the votes on a clip. To teach the model another
-one (reasoning before the answer, a verifier's score, yes or no), add an entry to `PROMPT_FORMS`.
+A form writes prompts and the answers to them from what is known of a clip. To teach the model
+another one, add an entry to a group of forms here; a group of its own also has to be part of a
+sheet, which is what one visit of a clip asks.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
-from ambi_tasks.demo.speech import EMOTIONS, Floats
-from ambi_tasks.prompts import load_prompt
-
-GRID_STEPS = 20
-"""Probabilities are written in steps of one by this."""
-
-PSEUDO_VOTES = 0.25
-"""Added to the votes for each emotion, since nobody's vote does not mean that nobody would."""
-
-CREMA_D_LABELS = ("anger", "disgust", "fear", "happy", "neutral", "sad")
-
-_SYNONYMS = {"anger": "angry", "happiness": "happy", "sadness": "sad"}
-_NEVER_VOTED = (
-    *("disgust", "fear", "surprise", "frustrated", "excited", "contempt", "bored", "calm", "other"),
+from ambi_tasks.demo.dialogues import (
+    Dialogue,
+    Example,
+    Heard,
+    PromptForm,
+    draw_labels,
+    json_answer,
+    redrawn,
 )
-
-LABEL_INVENTORY = (*EMOTIONS, *_SYNONYMS, *_NEVER_VOTED)
-"""Every label that the model meets in training."""
+from ambi_tasks.demo.judging import HIGH, LOW, distance, draw_candidate, rating, yes_probability
+from ambi_tasks.demo.reasoning import reasoned_answer
+from ambi_tasks.demo.speech import Floats
+from ambi_tasks.prompts import load_prompt
 
 PARAPHRASES = (
     "Rate the emotion of the speaker. Answer with JSON that gives a probability to {labels}.",
@@ -58,159 +53,73 @@ _COMMON_WORDS = _COMMON_TEXT.split()
 _LABELS_HOLE = "{labels}"
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """What a form makes a prompt and an answer of.
+LABEL_DRAWS = 4
+"""Votes that are drawn for each visit of the prompt `label`."""
 
-    Attributes:
-        labels: The labels that the prompt offers, in its order.
-        votes: Votes per emotion of `EMOTIONS`, (K,); None for sound without speech.
-        bootstrap_raters: Annotators drawn anew from the votes for the target, so that drawn
-            answers differ as annotators do.
-    """
-
-    labels: tuple[str, ...]
-    votes: Floats | None
-    bootstrap_raters: int
+VERDICT_DRAWS = 2
+"""Times that yes or no is drawn for each candidate."""
 
 
-class Dialogue(NamedTuple):
-    """One turn of the user, whose clip comes first, and the answer to it."""
-
-    prompt: str
-    answer: str
-
-
-class PromptForm(NamedTuple):
-    """One way of asking.
-
-    Attributes:
-        name: Its name.
-        weight: Its share of the training examples, relative to the others'.
-        write: Writes the prompt and the target answer.
-    """
-
-    name: str
-    weight: float
-    write: Callable[[Example, np.random.Generator], Dialogue]
+def _json_target(example: Example, generator: np.random.Generator) -> str:
+    return json_answer(
+        example.labels, redrawn(example.expected, example.bootstrap_raters, generator)
+    )
 
 
-def emotion_of(label: str) -> str | None:
-    """The emotion of `EMOTIONS` that a label means, None where nobody ever votes for it."""
-    emotion = _SYNONYMS.get(label, label)
-    return emotion if emotion in EMOTIONS else None
+def _reasoned_target(example: Example, generator: np.random.Generator) -> str:
+    drawn = redrawn(example.expected, example.bootstrap_raters, generator)
+    return reasoned_answer(example.labels, drawn, example.heard.prosody)
 
 
-def expected_distribution(labels: Sequence[str], votes: Floats | None) -> Floats:
-    """The distribution over the offered labels that votes on the four emotions stand for.
-
-    Labels that nobody votes for get 0; where no label is left, or without speech, all are equal.
-
-    Args:
-        labels: The offered labels, (L,).
-        votes: Votes per emotion, (K,), or None.
-
-    Returns:
-        Probabilities in the order of the labels, (L,).
-    """
-    emotions = [emotion_of(label) for label in labels]
-    if votes is None or not any(emotions):
-        return np.full(len(labels), 1 / len(labels))
-    masses = dict(zip(EMOTIONS, votes + PSEUDO_VOTES, strict=True))
-    shares = np.array([masses[emotion] if emotion else 0.0 for emotion in emotions])
-    distribution: Floats = shares / shares.sum()
-    return distribution
-
-
-def round_to_grid(distribution: Floats, steps: int = GRID_STEPS) -> Floats:
-    """Round to multiples of one by `steps` that still sum to 1, by the largest remainders.
-
-    Args:
-        distribution: Probabilities that sum to 1, (L,).
-        steps: Steps between 0 and 1.
-
-    Returns:
-        The rounded probabilities, (L,).
-    """
-    exact = distribution * steps
-    rounded = np.floor(exact + 1e-9)
-    missing = round(steps - float(rounded.sum()))
-    rounded[np.argsort(rounded - exact, kind="stable")[:missing]] += 1
-    on_grid: Floats = rounded / steps
-    return on_grid
-
-
-def json_answer(labels: Sequence[str], distribution: Floats) -> str:
-    """The answer that the direct prompt asks for, with two digits.
-
-    Args:
-        labels: The labels in the order of the prompt, (L,).
-        distribution: Their probabilities, (L,).
-    """
-    pairs = zip(labels, distribution, strict=True)
-    return "{" + ", ".join(f'"{label}": {share:.2f}' for label, share in pairs) + "}"
-
-
-def draw_labels(generator: np.random.Generator) -> tuple[str, ...]:
-    """Draw what a prompt offers: mostly the demo's labels, else CREMA-D's, else any mixture."""
-    kind = generator.random()
-    if kind < 0.62:  # noqa: PLR2004
-        return EMOTIONS
-    if kind < 0.76:  # noqa: PLR2004
-        return CREMA_D_LABELS
-    if kind < 0.84:  # noqa: PLR2004
-        return _shuffled(EMOTIONS, generator)
-    if kind < 0.87:  # noqa: PLR2004
-        return _shuffled(CREMA_D_LABELS, generator)
-    return _draw_label_subset(generator)
-
-
-def _shuffled(labels: Sequence[str], generator: np.random.Generator) -> tuple[str, ...]:
-    return tuple(labels[int(index)] for index in generator.permutation(len(labels)))
-
-
-def _draw_label_subset(generator: np.random.Generator) -> tuple[str, ...]:
-    """Two to nine labels of the inventory, no two of one meaning."""
-    wanted = int(generator.integers(2, 10))
-    chosen: dict[str, str] = {}
-    for label in _shuffled(LABEL_INVENTORY, generator):
-        chosen.setdefault(emotion_of(label) or label, label)
-    return tuple(chosen.values())[:wanted]
-
-
-def _target_answer(example: Example, generator: np.random.Generator) -> str:
-    expected = expected_distribution(example.labels, example.votes)
-    drawn = generator.multinomial(example.bootstrap_raters, expected) / example.bootstrap_raters
-    return json_answer(example.labels, round_to_grid(drawn))
+_TARGETS: dict[str, Callable[[Example, np.random.Generator], str]] = {
+    "direct": _json_target,
+    "direct_v2": _json_target,
+    "direct_v3": _json_target,
+    "cot": _reasoned_target,
+}
 
 
 @cache
-def _direct_prompt(labels: tuple[str, ...]) -> str:
-    return load_prompt("direct").render(labels=list(labels))
+def _task_prompt(template: str, labels: tuple[str, ...]) -> str:
+    return load_prompt(template).render(labels=list(labels))
 
 
-def _write_direct(example: Example, generator: np.random.Generator) -> Dialogue:
-    return Dialogue(_direct_prompt(example.labels), _target_answer(example, generator))
+def _write_task(template: str, example: Example, generator: np.random.Generator) -> list[Dialogue]:
+    """A template that asks for a distribution, in its own words."""
+    prompt = _task_prompt(template, example.labels)
+    return [Dialogue(prompt, _TARGETS[template](example, generator))]
 
 
-def _write_damaged_direct(example: Example, generator: np.random.Generator) -> Dialogue:
-    """The direct prompt with words left out, as a model must bear edits of the template."""
-    prompt = _direct_prompt((_LABELS_HOLE,))
+def _write_damaged_task(
+    template: str, example: Example, generator: np.random.Generator
+) -> list[Dialogue]:
+    """The same with words left out, as a model must bear edits of the template."""
+    prompt = _task_prompt(template, example.labels)
+    damaged = _leave_words_out(prompt, example.labels, generator)
+    return [Dialogue(damaged, _TARGETS[template](example, generator))]
+
+
+def _leave_words_out(prompt: str, labels: Sequence[str], generator: np.random.Generator) -> str:
+    """Leave words out, but none of those that hold a label."""
     rate = generator.uniform(0.05, 0.5)
-    kept = [word for word in prompt.split(" ") if _LABELS_HOLE in word or generator.random() > rate]
-    prompt = " ".join(kept).replace(_LABELS_HOLE, ", ".join(example.labels))
-    return Dialogue(prompt, _target_answer(example, generator))
+    kept = [
+        word
+        for word in prompt.split(" ")
+        if generator.random() > rate or any(label in word for label in labels)
+    ]
+    return " ".join(kept)
 
 
-def _write_paraphrase(example: Example, generator: np.random.Generator) -> Dialogue:
+def _write_paraphrase(example: Example, generator: np.random.Generator) -> list[Dialogue]:
     wording = PARAPHRASES[int(generator.integers(len(PARAPHRASES)))]
     listed = _list_labels(example.labels, generator)
-    return Dialogue(wording.replace(_LABELS_HOLE, listed), _target_answer(example, generator))
+    prompt = wording.replace(_LABELS_HOLE, listed)
+    return [Dialogue(prompt, _json_target(example, generator))]
 
 
-def _write_reworded(example: Example, generator: np.random.Generator) -> Dialogue:
+def _write_reworded(example: Example, generator: np.random.Generator) -> list[Dialogue]:
     """Any wording, with words left out, replaced by others and put in."""
-    wordings = (_direct_prompt((_LABELS_HOLE,)), *PARAPHRASES, _LABELS_HOLE)
+    wordings = (_task_prompt("direct", (_LABELS_HOLE,)), *PARAPHRASES, _LABELS_HOLE)
     # The direct prompt as often as all others together.
     wording = wordings[max(0, int(generator.integers(1 - len(wordings), len(wordings))))]
     rate = generator.uniform(0.0, 0.6)
@@ -224,7 +133,7 @@ def _write_reworded(example: Example, generator: np.random.Generator) -> Dialogu
         if generator.random() < rate / 4:
             words.append(_any_word(generator))
     prompt = " ".join(words).replace(_LABELS_HOLE, _list_labels(example.labels, generator))
-    return Dialogue(prompt, _target_answer(example, generator))
+    return [Dialogue(prompt, _json_target(example, generator))]
 
 
 def _any_word(generator: np.random.Generator) -> str:
@@ -244,35 +153,145 @@ def _list_labels(labels: Sequence[str], generator: np.random.Generator) -> str:
     return ", ".join(labels)
 
 
-PROMPT_FORMS = (
-    PromptForm("direct", 0.6, _write_direct),
-    PromptForm("direct, words left out", 0.15, _write_damaged_direct),
-    PromptForm("direct, other words", 0.25, _write_paraphrase),
-)
-"""The forms that the model is trained on."""
+def _write_label(example: Example, generator: np.random.Generator) -> list[Dialogue]:
+    """One vote, several times, so that the labels' probabilities are the distribution."""
+    prompt = _task_prompt("label", example.labels)
+    return _votes(prompt, example, generator)
 
+
+def _write_damaged_label(example: Example, generator: np.random.Generator) -> list[Dialogue]:
+    prompt = _task_prompt("label", example.labels)
+    return _votes(_leave_words_out(prompt, example.labels, generator), example, generator)
+
+
+def _votes(prompt: str, example: Example, generator: np.random.Generator) -> list[Dialogue]:
+    drawn = generator.choice(len(example.labels), LABEL_DRAWS, p=example.expected)
+    return [Dialogue(prompt, example.labels[int(index)]) for index in drawn]
+
+
+def _write_verdicts(
+    template: str, candidates: int, example: Example, generator: np.random.Generator
+) -> list[Dialogue]:
+    """Candidate answers to a task, each rated, and each called good or not."""
+    task = _task_prompt(template, example.labels)
+    dialogues = []
+    for _ in range(candidates):
+        drawn = draw_candidate(example, generator)
+        asked = {"task": task, "response": _response(template, drawn, example, generator)}
+        far = distance(drawn, example.expected)
+        rated = load_prompt("verifier_rating").render(**asked, low=str(LOW), high=str(HIGH))
+        dialogues.append(Dialogue(rated, str(rating(far))))
+        called = load_prompt("verifier_probability").render(**asked)
+        for _ in range(VERDICT_DRAWS):
+            good = generator.random() < yes_probability(far)
+            dialogues.append(Dialogue(called, "yes" if good else "no"))
+    return dialogues
+
+
+def _response(
+    template: str, drawn: Floats, example: Example, generator: np.random.Generator
+) -> str:
+    """A candidate in the form that the task asks for; its reasoning may be on another clip."""
+    if template != "cot":
+        return json_answer(example.labels, drawn)
+    described = example.heard if generator.random() < 0.6 else example.other  # noqa: PLR2004
+    return reasoned_answer(example.labels, drawn, described.prosody)
+
+
+DIRECT_FORMS = (
+    PromptForm("direct", 0.45, partial(_write_task, "direct")),
+    PromptForm("direct_v2", 0.1, partial(_write_task, "direct_v2")),
+    PromptForm("direct_v3", 0.1, partial(_write_task, "direct_v3")),
+    PromptForm("direct, words left out", 0.15, partial(_write_damaged_task, "direct")),
+    PromptForm("direct, other words", 0.2, _write_paraphrase),
+)
 
 REWORDED_FORMS = (
-    PromptForm("direct", 0.4, _write_direct),
-    PromptForm("direct, words replaced", 0.6, _write_reworded),
+    PromptForm("direct", 0.3, partial(_write_task, "direct")),
+    PromptForm("direct_v2", 0.1, partial(_write_task, "direct_v2")),
+    PromptForm("direct_v3", 0.1, partial(_write_task, "direct_v3")),
+    PromptForm("direct, words replaced", 0.5, _write_reworded),
 )
-"""The forms of the last stage, in which the model learns not to lean on particular words."""
+"""They take the place of `DIRECT_FORMS` in the last stages, so that the model learns not to lean on
+particular words."""
+
+COT_FORMS = (
+    PromptForm("cot", 0.8, partial(_write_task, "cot")),
+    PromptForm("cot, words left out", 0.2, partial(_write_damaged_task, "cot")),
+)
+
+LABEL_FORMS = (
+    PromptForm("label", 0.8, _write_label),
+    PromptForm("label, words left out", 0.2, _write_damaged_label),
+)
+
+VERIFIER_FORMS = (
+    PromptForm("verdicts on direct", 0.55, partial(_write_verdicts, "direct", 4)),
+    PromptForm("verdicts on direct_v2", 0.12, partial(_write_verdicts, "direct_v2", 4)),
+    PromptForm("verdicts on direct_v3", 0.12, partial(_write_verdicts, "direct_v3", 4)),
+    PromptForm("verdicts on cot", 0.21, partial(_write_verdicts, "cot", 2)),
+)
+
+PROMPT_FORMS = (*DIRECT_FORMS, *COT_FORMS, *LABEL_FORMS, *VERIFIER_FORMS)
+"""All forms but the reworded ones."""
 
 
-def write_dialogue(
-    votes: Floats | None,
+class Sheet(NamedTuple):
+    """What one visit of a clip asks.
+
+    Attributes:
+        name: Its name.
+        weight: Its share of the visits, relative to the other sheets'.
+        questions: Groups of forms; one form of each group is asked.
+    """
+
+    name: str
+    weight: float
+    questions: tuple[Sequence[PromptForm], ...]
+
+
+SHEETS = (
+    Sheet("answers", 0.8, (DIRECT_FORMS, DIRECT_FORMS, COT_FORMS, LABEL_FORMS)),
+    Sheet("verdicts", 0.2, (VERIFIER_FORMS,)),
+)
+"""What the second stage asks."""
+
+JUDGING_SHEETS = (
+    Sheet("answers", 0.25, (REWORDED_FORMS, REWORDED_FORMS, LABEL_FORMS)),
+    Sheet("reasoning", 0.15, (COT_FORMS,)),
+    Sheet("verdicts", 0.6, (VERIFIER_FORMS,)),
+)
+"""What the third stage asks: verdicts above all, and answers to changed words."""
+
+REFINING_SHEETS = (
+    Sheet("answers", 0.55, (REWORDED_FORMS, REWORDED_FORMS, COT_FORMS, LABEL_FORMS)),
+    Sheet("verdicts", 0.45, (VERIFIER_FORMS,)),
+)
+"""What the last stage asks: everything."""
+
+
+def write_dialogues(
+    heard: Heard,
+    other: Heard,
     bootstrap_raters: int,
     generator: np.random.Generator,
-    forms: Sequence[PromptForm] = PROMPT_FORMS,
-) -> Dialogue:
-    """Draw a form and labels, and write a prompt with its target answer.
+    sheets: Sequence[Sheet] = SHEETS,
+) -> list[Dialogue]:
+    """Draw a sheet, and forms and labels for its questions, and write prompts and target answers.
 
     Args:
-        votes: Votes per emotion, (K,); None for sound without speech.
+        heard: The clip.
+        other: Another clip.
         bootstrap_raters: See `Example`.
         generator: Source of randomness.
-        forms: The forms to draw from.
+        sheets: The sheets to draw from.
     """
-    weights = np.array([form.weight for form in forms])
-    form = forms[int(generator.choice(len(forms), p=weights / weights.sum()))]
-    return form.write(Example(draw_labels(generator), votes, bootstrap_raters), generator)
+    weights = np.array([sheet.weight for sheet in sheets])
+    sheet = sheets[int(generator.choice(len(sheets), p=weights / weights.sum()))]
+    dialogues = []
+    for forms in sheet.questions:
+        shares = np.array([form.weight for form in forms])
+        form = forms[int(generator.choice(len(forms), p=shares / shares.sum()))]
+        example = Example(draw_labels(generator), heard, other, bootstrap_raters)
+        dialogues += form.write(example, generator)
+    return dialogues

@@ -20,27 +20,27 @@ from transformers import (
 )
 
 from ambi_tasks.audio import SAMPLING_RATE
-from ambi_tasks.demo.prompt_forms import (
+from ambi_tasks.demo.dialogues import (
     GRID_STEPS,
     LABEL_INVENTORY,
-    PROMPT_FORMS,
     Example,
+    Heard,
     json_answer,
 )
+from ambi_tasks.demo.judging import HIGH
+from ambi_tasks.demo.prompt_forms import PROMPT_FORMS
+from ambi_tasks.demo.reasoning import CUES
 from ambi_tasks.demo.speech import EMOTIONS
 
 _SPECIAL_TOKENS = (
     *("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
     *("<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"),
 )
-# What the model may be asked and may say later, so that such words are short too.
 _OTHER_TEXT = (
     "system\nYou are a helpful assistant.",
     "user\nAudio 1: ",
     "assistant\n",
-    "the speaker sounds calm because the pitch is low, the pace is slow and the loudness is high.",
-    "Think step by step about the voice, then give the final answer. Is this answer right? yes no",
-    "Yes No True False score correct wrong rating listeners candidate emotion energy rate fast",
+    "There is no voice. They would mostly agree. They would disagree.",
 )
 
 
@@ -60,7 +60,7 @@ class ModelSize:
 
     width: int = 128
     encoder_layers: int = 3
-    decoder_layers: int = 3
+    decoder_layers: int = 4
     heads: int = 4
     mel_bins: int = 128
     fft_samples: int = 800
@@ -77,12 +77,18 @@ def _tokenizer_text() -> Iterator[str]:
     """The text that the vocabulary is made from."""
     generator = np.random.default_rng(0)
     for form in PROMPT_FORMS:
-        for _ in range(100):
-            yield form.write(Example(EMOTIONS, None, GRID_STEPS), generator).prompt
+        for _ in range(50):
+            heard = [
+                Heard(generator.normal(0, 0.7, 4), generator.dirichlet(np.ones(4))) for _ in "ab"
+            ]
+            example = Example(EMOTIONS, heard[0], heard[1], GRID_STEPS)
+            for dialogue in form.write(example, generator):
+                yield from dialogue
     for step in range(GRID_STEPS + 1):
         shares = np.full(len(LABEL_INVENTORY), step / GRID_STEPS)
         yield from [json_answer(LABEL_INVENTORY, shares)] * 20
-    for text in (*_OTHER_TEXT, ", ".join(LABEL_INVENTORY)):
+    cues = [f"the {name} is {word}, " for name, words in CUES.items() for word in words]
+    for text in (*_OTHER_TEXT, *cues, *map(str, range(HIGH + 1)), ", ".join(LABEL_INVENTORY)):
         yield from [text] * 20
 
 

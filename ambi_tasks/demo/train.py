@@ -1,9 +1,10 @@
 """Train the demo model: `python -m ambi_tasks.demo.train`.
 
-Three stages, each of a fixed number of steps. First the audio encoder alone learns to hear the
+Four stages, each of a fixed number of steps. First the audio encoder alone learns to hear the
 prosody, from every frame: without this the model learns to write plausible answers long before it
-listens. Then the whole model learns to answer, while the encoder goes on. At last the language
-model alone learns to answer however the prompt is worded.
+listens. Then the whole model learns to answer, while the encoder goes on. After that it learns to
+judge answers, and to answer however the prompt is worded. At last all of it is refined at a lower
+learning rate.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,19 +23,23 @@ from torch import nn
 from tqdm import tqdm
 
 from ambi_tasks.demo import MODEL_FOLDER
+from ambi_tasks.demo.dialogues import GRID_STEPS, LABEL_INVENTORY
+from ambi_tasks.demo.judging import HIGH, LOW
 from ambi_tasks.demo.model_card import write_card
 from ambi_tasks.demo.prompt_forms import (
-    GRID_STEPS,
-    LABEL_INVENTORY,
-    PROMPT_FORMS,
-    REWORDED_FORMS,
-    PromptForm,
+    COT_FORMS,
+    DIRECT_FORMS,
+    JUDGING_SHEETS,
+    LABEL_FORMS,
+    REFINING_SHEETS,
+    SHEETS,
+    VERIFIER_FORMS,
+    Sheet,
 )
 from ambi_tasks.demo.speech import draw_clips, espeak_version
 from ambi_tasks.demo.splits import TRAINING, VALIDATION
 from ambi_tasks.demo.tiny_model import ModelSize, build_model, build_processor, save_model
 from ambi_tasks.demo.training_data import (
-    IGNORED,
     NON_SPEECH_SHARE,
     Batch,
     TrainingClip,
@@ -56,25 +62,27 @@ class Settings:
     Attributes:
         hearing_steps: Steps of the first stage.
         steps: Steps of the second stage.
-        rewording_steps: Steps of the third stage.
+        judging_steps: Steps of the third stage.
+        refining_steps: Steps of the last stage.
         clips: Spoken clips.
-        batch_size: Examples per step.
+        batch_size: Clips per step; twice as many in the first stage, which asks nothing.
         learning_rate: Peak of the learning rate.
-        hearing_weight: Weight of the prosody's error in the second stage.
+        hearing_weight: Weight of the prosody's error after the first stage.
         bootstrap_raters: Annotators drawn anew for each target.
         validation_every: Steps between two measurements on the validation clips.
         seed: Seed of weights, clips and batches.
     """
 
-    hearing_steps: int = 900
-    steps: int = 2700
-    rewording_steps: int = 600
+    hearing_steps: int = 1500
+    steps: int = 1100
+    judging_steps: int = 1500
+    refining_steps: int = 900
     clips: int = 12_000
-    batch_size: int = 32
+    batch_size: int = 16
     learning_rate: float = 1e-3
     hearing_weight: float = 0.5
-    bootstrap_raters: int = 30
-    validation_every: int = 300
+    bootstrap_raters: int = 20
+    validation_every: int = 250
     seed: int = 0
 
 
@@ -140,11 +148,17 @@ class Learner(nn.Module):
         heard = model.multi_modal_projector(frames[inside]).to(embeddings.dtype)
         audio = (batch.input_ids == self.model.config.audio_token_id)[..., None]
         embeddings = embeddings.masked_scatter(audio.expand_as(embeddings), heard)
-        hidden = model.language_model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
-        targets = batch.targets[:, 1:]
-        answered = targets != IGNORED
-        logits = self.model.lm_head(hidden[:, :-1][answered]).float()
-        return nn.functional.cross_entropy(logits, targets[answered])
+        mask = torch.zeros(batch.visible.shape)
+        mask.masked_fill_(~batch.visible, torch.finfo(torch.float32).min)
+        hidden = model.language_model(
+            inputs_embeds=embeddings,
+            attention_mask=mask[:, None],
+            position_ids=batch.positions,
+            use_cache=False,
+        ).last_hidden_state
+        rows, places = batch.answered.nonzero(as_tuple=True)
+        logits = self.model.lm_head(hidden[rows, batch.parents[rows, places]]).float()
+        return nn.functional.cross_entropy(logits, batch.input_ids[rows, places])
 
 
 def train_model(
@@ -152,6 +166,7 @@ def train_model(
     validation: Sequence[TrainingClip],
     settings: Settings,
     size: ModelSize,
+    checkpoints: Path | None = None,
 ) -> tuple[Any, Any]:
     """Train a model from random weights.
 
@@ -160,6 +175,8 @@ def train_model(
         validation: What is measured now and then; nothing follows from it here.
         settings: The settings.
         size: Shape of the model.
+        checkpoints: Folder that keeps the weights after each stage; a stage whose weights it holds
+            already is not trained again.
 
     Returns:
         The model, in float32, and its processor.
@@ -169,46 +186,63 @@ def train_model(
     learner = Learner(build_model(size, processor.tokenizer))
     training_set = TrainingSet(clips, processor, settings.bootstrap_raters)
     validation_set = TrainingSet(validation, processor, settings.bootstrap_raters)
-    generator = np.random.default_rng([settings.seed, len(clips)])
-    batches = training_set.batches(settings.batch_size, generator)
-    for stage in _stages(learner, settings):
-        training_set.forms = stage.forms
-        _run_stage(stage, learner, batches, settings, validation_set)
+    for number, stage in enumerate(_stages(learner, settings)):
+        kept = None if checkpoints is None else checkpoints / f"{stage.name}.pt"
+        if kept is not None and kept.exists():
+            learner.load_state_dict(torch.load(kept))
+            continue
+        generator = np.random.default_rng([settings.seed, len(clips), number])
+        batches = training_set.batches(stage.batch_size, generator, stage.sheets)
+        _run_stage(stage, learner, _one_ahead(batches), settings, validation_set)
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(learner.state_dict(), kept)
     learner.model.set_attn_implementation("sdpa")
     return learner.model.eval(), processor
 
 
+def _one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches; the next one is made while the last one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, batches)
+        while True:
+            batch = coming.result()
+            coming = pool.submit(next, batches)
+            yield batch
+
+
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """What one stage trains: which parameters, by which losses, on which prompts.
+    """What one stage trains: which parameters, by which losses, on what is asked.
 
     Attributes:
         name: Its name.
         steps: Its steps.
+        batch_size: Clips per step.
         parameters: What is trained.
-        answering: Weight of the error of the answers.
         hearing: Weight of the error of the prosody.
-        forms: What is asked.
+        sheets: What is asked; nothing where there is none.
+        learning_rate: Peak of the learning rate, relative to that of the settings.
     """
 
     name: str
     steps: int
+    batch_size: int
     parameters: list[nn.Parameter]
-    answering: float
     hearing: float
-    forms: Sequence[PromptForm]
+    sheets: Sequence[Sheet]
+    learning_rate: float = 1.0
 
 
 def _stages(learner: Learner, settings: Settings) -> list[_Stage]:
     ears = list(learner.model.model.audio_tower.parameters())
     head = list(learner.head.parameters())
-    heard = {id(parameter) for parameter in [*ears, *head]}
-    rest = [parameter for parameter in learner.parameters() if id(parameter) not in heard]
-    weight = settings.hearing_weight
+    whole, few, weight = list(learner.parameters()), settings.batch_size, settings.hearing_weight
     return [
-        _Stage("hearing", settings.hearing_steps, ears + head, 0.0, 1.0, PROMPT_FORMS),
-        _Stage("answering", settings.steps, ears + head + rest, 1.0, weight, PROMPT_FORMS),
-        _Stage("rewording", settings.rewording_steps, rest, 1.0, 0.0, REWORDED_FORMS),
+        _Stage("hearing", settings.hearing_steps, 2 * few, ears + head, 1.0, ()),
+        _Stage("answering", settings.steps, few, whole, weight, SHEETS),
+        _Stage("judging", settings.judging_steps, few, whole, weight, JUDGING_SHEETS),
+        _Stage("refining", settings.refining_steps, few, whole, weight, REFINING_SHEETS, 0.6),
     ]
 
 
@@ -229,7 +263,8 @@ def _run_stage(
     recent: list[float] = []
     for step in (bar := tqdm(range(stage.steps), stage.name, unit="step")):
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * _learning_rate_factor(step, stage.steps)
+            factor = stage.learning_rate * _learning_rate_factor(step, stage.steps)
+            group["lr"] = settings.learning_rate * factor
         loss = _loss(stage, learner, next(batches))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -255,24 +290,40 @@ def _loss(stage: _Stage, learner: Learner, batch: Batch) -> torch.Tensor:
         loss = torch.zeros(())
         if stage.hearing:
             loss = loss + stage.hearing * learner.hearing_loss(frames, inside, batch.prosody)
-        if stage.answering:
-            loss = loss + stage.answering * learner.answer_loss(frames, inside, batch)
+        if stage.sheets:
+            loss = loss + learner.answer_loss(frames, inside, batch)
     return loss
 
 
+_VALIDATED = {
+    "direct": DIRECT_FORMS[:1],
+    "cot": COT_FORMS[:1],
+    "label": LABEL_FORMS[:1],
+    "verdicts": VERIFIER_FORMS[:1],
+}
+
+
 def validation_losses(learner: Learner, clips: TrainingSet) -> dict[str, float]:
-    """Measure both losses on at most 256 clips, with the same prompts and targets each time."""
-    generator = np.random.default_rng(0)
-    batch = clips.batch(np.arange(min(256, len(clips.clips))), generator, augment=False)
+    """Measure the losses on at most 192 clips, with the same prompts and targets each time.
+
+    Returns:
+        The error of the prosody, and the error per token of some forms' answers.
+    """
     learner.eval()
-    with torch.no_grad():
-        frames, inside = learner.hear(batch)
-        losses = {
-            "validation hearing": learner.hearing_loss(frames, inside, batch.prosody).item(),
-            "answering": learner.answer_loss(frames, inside, batch).item(),
-        }
+    chunks = [np.arange(min(192, len(clips.clips)))[start::6] for start in range(6)]
+    losses: dict[str, list[float]] = {}
+    for name, forms in _VALIDATED.items():
+        generator = np.random.default_rng(0)
+        for chunk in filter(len, chunks):
+            batch = clips.batch(chunk, generator, [Sheet(name, 1.0, (forms,))], augment=False)
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                frames, inside = learner.hear(batch)
+                heard = learner.hearing_loss(frames, inside, batch.prosody)
+                losses.setdefault("hearing", []).append(heard.item())
+                answered = learner.answer_loss(frames, inside, batch)
+                losses.setdefault(name, []).append(answered.item())
     learner.train()
-    return losses
+    return {name: float(np.mean(values)) for name, values in losses.items()}
 
 
 def training_facts(
@@ -286,6 +337,9 @@ def training_facts(
         "vocabulary": model.config.text_config.vocab_size,
         "inventory": len(LABEL_INVENTORY),
         "grid": 1 / GRID_STEPS,
+        "low": LOW,
+        "high": HIGH,
+        "hearing_batch": 2 * settings.batch_size,
         "share": NON_SPEECH_SHARE,
         "training_voices": len(TRAINING.voices),
         "training_sentences": len(TRAINING.sentences),
@@ -303,6 +357,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Train the demo model of ambi_tasks.")
     parser.add_argument("--out", type=Path, default=MODEL_FOLDER, help="folder of the model")
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="folder of the clips")
+    parser.add_argument("--checkpoints", type=Path, help="folder of the weights of each stage")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of torch")
     defaults = Settings()
     for name, value in asdict(defaults).items():
@@ -310,15 +365,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(flag, type=type(value), default=value, help=f"default: {value}")
     options = vars(parser.parse_args(arguments))
     out, cache, threads = options.pop("out"), options.pop("cache"), options.pop("threads")
+    checkpoints = options.pop("checkpoints")
     torch.set_num_threads(threads)
     try:
-        _train_and_save(Settings(**options), out, cache)
+        _train_and_save(Settings(**options), out, cache, checkpoints)
     except UserError as error:
         raise SystemExit(str(error)) from error
     print(f"The model is in {out}.")
 
 
-def _train_and_save(settings: Settings, out: Path, cache: Path) -> None:
+def _train_and_save(settings: Settings, out: Path, cache: Path, checkpoints: Path | None) -> None:
     started = time.monotonic()
     size = ModelSize()
     generator = np.random.default_rng([settings.seed, 99])
@@ -326,7 +382,7 @@ def _train_and_save(settings: Settings, out: Path, cache: Path) -> None:
     others = round(NON_SPEECH_SHARE * settings.clips)
     silent = non_speech_clips(others, generator, size.seconds)
     validation = spoken_clips(list(draw_clips(VALIDATION, VALIDATION_CLIPS)), cache)
-    model, processor = train_model([*spoken, *silent], validation, settings, size)
+    model, processor = train_model([*spoken, *silent], validation, settings, size, checkpoints)
     save_model(model, processor, out)
     facts = training_facts(settings, size, model, time.monotonic() - started)
     write_card(out / "README.md", **facts)

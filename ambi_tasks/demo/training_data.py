@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,10 @@ import torch
 from tqdm import tqdm
 
 from ambi_tasks.audio import SAMPLING_RATE, Clip, Waveform, load_waveform
-from ambi_tasks.demo.prompt_forms import PROMPT_FORMS, PromptForm, write_dialogue
+from ambi_tasks.demo.dialogues import Dialogue, Heard
+from ambi_tasks.demo.prompt_forms import SHEETS, Sheet, write_dialogues
 from ambi_tasks.demo.speech import Floats, SimulatedClip, require_espeak, synthesize
 from ambi_tasks.demo.tiny_model import render_chat
-
-IGNORED = -100
-"""Target of the tokens that are not to be predicted."""
 
 NON_SPEECH_SHARE = 0.04
 """Silence, noise and tones, relative to the number of spoken clips; nobody can tell an emotion."""
@@ -42,6 +40,11 @@ class TrainingClip:
     waveform: Waveform
     prosody: Floats | None
     votes: Floats | None
+
+    @property
+    def heard(self) -> Heard:
+        """What the forms of prompts need to know."""
+        return Heard(self.prosody, self.votes)
 
 
 def spoken_clips(drawn: Sequence[SimulatedClip], cache: Path) -> list[TrainingClip]:
@@ -123,22 +126,76 @@ def tone_clips(count: int, generator: np.random.Generator) -> list[TrainingClip]
     ]
 
 
+class Packed(NamedTuple):
+    """Dialogues about one clip as a tree: what their prompts share at the beginning is there once.
+
+    Attributes:
+        tokens: The tokens, each behind its parent, (L,).
+        parents: Place of the token before each one, 0 for the first, (L,).
+        depths: Place of each token in its own dialogue, (L,).
+        answered: Whether a token is part of an answer, (L,).
+    """
+
+    tokens: list[int]
+    parents: list[int]
+    depths: list[int]
+    answered: list[bool]
+
+    def ancestors(self, length: int) -> npt.NDArray[np.bool_]:
+        """Which tokens each one may look at: itself and those before it, (length, length)."""
+        visible = np.eye(length, dtype=np.bool_)
+        for place, parent in enumerate(self.parents):
+            visible[place] |= visible[parent]
+        return visible
+
+
+def pack(dialogues: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Packed:
+    """Make a tree of the tokens of prompts and answers; answers share nothing.
+
+    Args:
+        dialogues: Tokens of the prompt and of the answer, each; all begin with the same token.
+    """
+    packed = Packed([], [], [], [])
+    known: dict[tuple[int, int], int] = {}
+    for prompt, answer in dialogues:
+        place = -1
+        for depth, token in enumerate((*prompt, *answer)):
+            parent, answered = place, depth >= len(prompt)
+            found = None if answered else known.get((parent, token))
+            if found is None:
+                found = len(packed.tokens)
+                packed.tokens.append(token)
+                packed.parents.append(max(0, parent))
+                packed.depths.append(depth)
+                packed.answered.append(answered)
+                if not answered:
+                    known[parent, token] = found
+            place = found
+    return packed
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Examples of similar length.
+    """Clips of similar length, each with one or more dialogues.
 
     Attributes:
         features: Log-mel features, cut to the longest clip, (B, M, T).
         feature_lengths: Frames of each clip, (B,).
-        input_ids: Prompts and answers, padded on the right, (B, L).
-        targets: The tokens of the answers, `IGNORED` elsewhere, (B, L).
+        input_ids: Tokens of the packed dialogues, padded on the right, (B, L).
+        parents: See `Packed`, (B, L).
+        positions: The depths of `Packed`, (B, L).
+        answered: See `Packed`, (B, L).
+        visible: Which tokens each one may look at, (B, L, L).
         prosody: Dimensions of the prosody, NaN without speech, (B, 4).
     """
 
     features: torch.Tensor
     feature_lengths: torch.Tensor
     input_ids: torch.Tensor
-    targets: torch.Tensor
+    parents: torch.Tensor
+    positions: torch.Tensor
+    answered: torch.Tensor
+    visible: torch.Tensor
     prosody: torch.Tensor
 
 
@@ -148,7 +205,7 @@ class TrainingSet:
     Args:
         clips: The clips.
         processor: The processor of the model.
-        bootstrap_raters: See `prompt_forms.Example`.
+        bootstrap_raters: See `dialogues.Example`.
     """
 
     def __init__(
@@ -157,19 +214,21 @@ class TrainingSet:
         self.clips = clips
         self.processor = processor
         self.bootstrap_raters = bootstrap_raters
-        self.forms: Sequence[PromptForm] = PROMPT_FORMS
         self._features = extract_features([clip.waveform for clip in clips], processor)
         tokenizer = processor.tokenizer
         self._chat = render_chat(processor, _PROMPT_HOLE)
         self._window: int = processor.feature_extractor.nb_max_frames
         self._audio_id: int = tokenizer.convert_tokens_to_ids(processor.audio_token)
 
-    def batches(self, size: int, generator: np.random.Generator) -> Iterator[Batch]:
+    def batches(
+        self, size: int, generator: np.random.Generator, sheets: Sequence[Sheet] = SHEETS
+    ) -> Iterator[Batch]:
         """Draw batches of similar length without end, in another order each time around.
 
         Args:
-            size: Examples per batch.
+            size: Clips per batch.
             generator: Source of randomness.
+            sheets: What is asked about the clips.
         """
         lengths = np.array([features.shape[1] for features in self._features])
         while True:
@@ -177,48 +236,84 @@ class TrainingSet:
             order = np.argsort(lengths + generator.uniform(0, 25, len(lengths)))
             blocks = [order[start : start + size] for start in range(0, len(order), size)]
             for index in generator.permutation(len(blocks)):
-                yield self.batch(blocks[index], generator, augment=True)
+                yield self.batch(blocks[index], generator, sheets, augment=True)
 
     def batch(
-        self, indices: npt.NDArray[np.int64], generator: np.random.Generator, *, augment: bool
+        self,
+        indices: npt.NDArray[np.int64],
+        generator: np.random.Generator,
+        sheets: Sequence[Sheet] = SHEETS,
+        *,
+        augment: bool,
     ) -> Batch:
-        """Put examples together; forms of the prompt and targets are drawn anew each time.
+        """Put clips together; what is asked, and the targets, are drawn anew each time.
 
         Args:
             indices: Which clips.
             generator: Source of randomness.
+            sheets: What is asked about the clips; nothing where there is none.
             augment: Vary the features.
         """
         features = [self._features[index].astype(np.float32) for index in indices]
         if augment:
             features = [_augment(one, self._window, generator) for one in features]
         lengths = np.array([one.shape[1] for one in features])
-        tokens = [
-            self._tokens(self.clips[index], int(length), generator)
+        rows = [
+            self._row(self.clips[index], int(length), generator, sheets)
             for index, length in zip(indices, lengths, strict=True)
         ]
         unknown = np.full(4, np.nan)
         prosody = [self.clips[index].prosody for index in indices]
+        input_ids, parents, positions, answered, visible = _pad_rows(
+            rows, self.processor.tokenizer.pad_token_id
+        )
         return Batch(
             torch.from_numpy(_pad_features(features, self._window)),
             torch.from_numpy(lengths),
-            *_pad_tokens(tokens, self.processor.tokenizer.pad_token_id),
+            input_ids,
+            parents,
+            positions,
+            answered,
+            visible,
             torch.from_numpy(
                 np.stack([unknown if one is None else one for one in prosody]).astype(np.float32)
             ),
         )
 
-    def _tokens(
-        self, clip: TrainingClip, frames: int, generator: np.random.Generator
-    ) -> tuple[list[int], list[int]]:
-        dialogue = write_dialogue(clip.votes, self.bootstrap_raters, generator, self.forms)
+    def _row(
+        self,
+        clip: TrainingClip,
+        frames: int,
+        generator: np.random.Generator,
+        sheets: Sequence[Sheet],
+    ) -> Packed:
+        if not sheets:
+            return Packed([], [], [], [])
+        other = self.clips[int(generator.integers(len(self.clips)))]
+        dialogues = write_dialogues(
+            clip.heard, other.heard, self.bootstrap_raters, generator, sheets
+        )
+        return pack(self.tokens(dialogues, frames))
+
+    def tokens(
+        self, dialogues: Sequence[Dialogue], frames: int
+    ) -> list[tuple[list[int], list[int]]]:
+        """Prompts and answers as the model reads and writes them.
+
+        Args:
+            dialogues: The dialogues.
+            frames: Frames of their clip's features.
+        """
         tokenizer = self.processor.tokenizer
-        chat = self._chat.replace(_PROMPT_HOLE, dialogue.prompt)
-        prompt: list[int] = tokenizer(chat).input_ids
-        where = prompt.index(self._audio_id)
+        chats = [self._chat.replace(_PROMPT_HOLE, dialogue.prompt) for dialogue in dialogues]
+        prompts: list[list[int]] = tokenizer(chats).input_ids
+        answers: list[list[int]] = tokenizer([one.answer for one in dialogues]).input_ids
+        where = prompts[0].index(self._audio_id)
         audio = [self._audio_id] * audio_token_count(frames)
-        answer: list[int] = tokenizer(dialogue.answer).input_ids
-        return prompt[:where] + audio + prompt[where + 1 :], [*answer, tokenizer.eos_token_id]
+        return [
+            (prompt[:where] + audio + prompt[where + 1 :], [*answer, tokenizer.eos_token_id])
+            for prompt, answer in zip(prompts, answers, strict=True)
+        ]
 
 
 def audio_token_count(frames: int) -> int:
@@ -282,14 +377,18 @@ def _pad_features(
     return padded.astype(np.float32)
 
 
-def _pad_tokens(
-    tokens: Sequence[tuple[list[int], list[int]]], padding: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    length = max(len(prompt) + len(answer) for prompt, answer in tokens)
-    input_ids = torch.full((len(tokens), length), padding)
-    targets = torch.full((len(tokens), length), IGNORED)
-    for row, (prompt, answer) in enumerate(tokens):
-        whole = torch.tensor(prompt + answer)
-        input_ids[row, : len(whole)] = whole
-        targets[row, len(prompt) : len(whole)] = whole[len(prompt) :]
-    return input_ids, targets
+def _pad_rows(rows: Sequence[Packed], padding: int) -> tuple[torch.Tensor, ...]:
+    """Tokens, parents, positions, what is part of an answer, and what is visible."""
+    length = max(len(row.tokens) for row in rows)
+
+    def column(values: Sequence[Sequence[int]], filling: int) -> torch.Tensor:
+        padded = [[*one, *[filling] * (length - len(one))] for one in values]
+        return torch.tensor(padded, dtype=torch.long)
+
+    return (
+        column([row.tokens for row in rows], padding),
+        column([row.parents for row in rows], 0),
+        column([row.depths for row in rows], 0),
+        column([row.answered for row in rows], 0).bool(),
+        torch.from_numpy(np.stack([row.ancestors(length) for row in rows])),
+    )

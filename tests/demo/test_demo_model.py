@@ -8,21 +8,28 @@ import torch
 
 from ambi_tasks.answers import parse_answer
 from ambi_tasks.demo import MODEL_FOLDER
+from ambi_tasks.demo.dialogues import CREMA_D_LABELS
 from ambi_tasks.demo.evaluate import (
     DRAWS,
     TEMPERATURE,
-    Listener,
     corpus_clips,
-    direct_prompt,
     edited_prompt,
     label_prior,
     measure,
     non_speech,
-    read_answers,
     unseen_prompt,
 )
-from ambi_tasks.demo.prompt_forms import CREMA_D_LABELS
+from ambi_tasks.demo.listener import (
+    Listener,
+    direct_prompt,
+    ratings,
+    read_answers,
+    read_out,
+    task_prompt,
+    yes_probabilities,
+)
 from ambi_tasks.demo.speech import EMOTIONS
+from ambi_tasks.demo.verifier_measurement import rank_correlation
 from ambi_tasks.metrics.js import jensen_shannon
 
 
@@ -112,6 +119,59 @@ def test_other_words_and_orders_do_not_break_it(listener, clips, floor):
         assert jensen_shannon(clips.vote_shares, predictions).mean() < floor
 
 
+@pytest.mark.parametrize("template", ["direct_v2", "direct_v3", "cot"])
+def test_the_other_templates_are_answered(listener, clips, floor, template):
+    answers = [one[0] for one in listener.ask(clips.waveforms, task_prompt(template))]
+    predictions, parsed = read_answers(answers, EMOTIONS)
+    assert parsed == 1
+    assert jensen_shannon(clips.vote_shares, predictions).mean() <= 0.75 * floor
+    for answer in answers:
+        reasons = ("The pitch is", "Listeners would hear", "They would")
+        assert all((reason in answer) == (template == "cot") for reason in reasons)
+        assert len(listener.processor.tokenizer(answer).input_ids) <= 80
+
+
+def test_reasoning_is_about_the_clip(listener, clips):
+    """The most probable emotion of the object is the first one that the reasoning names."""
+    answers = [one[0] for one in listener.ask(clips.waveforms, task_prompt("cot"))]
+    predictions, _ = read_answers(answers, EMOTIONS)
+    firsts = [EMOTIONS[index] for index in predictions.argmax(axis=1)]
+    named = [answer.partition("would hear ")[2].split()[1].strip(",.") for answer in answers]
+    assert np.mean([one == other for one, other in zip(firsts, named, strict=True)]) > 0.9
+    assert len({answer.partition(" Listeners")[0] for answer in answers}) > 20
+
+
+def test_the_probabilities_of_the_labels_are_near_the_votes(listener, clips, floor):
+    shares = read_out(listener, clips.waveforms)
+    assert shares.sum(axis=1) == pytest.approx(np.ones(len(shares)))
+    assert jensen_shannon(clips.vote_shares, shares).mean() <= 0.7 * floor
+    assert read_out(listener, [non_speech()["silence"]]).max() < 0.4
+
+
+def test_as_a_verifier_it_tells_good_answers_from_bad_ones(listener, clips):
+    said = [one[0] for one in listener.ask(clips.waveforms, direct_prompt())]
+    responses = [*said, *said[1:], said[0], *said[5:], *said[:5]]
+    heard = clips.waveforms * 3
+    truth = np.tile(clips.vote_shares, (3, 1))
+    quality = -jensen_shannon(truth, read_answers(responses, EMOTIONS)[0])
+    rated, parsed = ratings(listener, heard, responses)
+    assert parsed == 1
+    assert np.ptp(rated) >= 6
+    called = yes_probabilities(listener, heard, responses)
+    assert rank_correlation(rated, quality) > 0.5
+    assert rank_correlation(called, quality) > 0.5
+
+
+def test_as_a_verifier_it_wants_an_undecided_answer_to_silence(listener):
+    undecided = json.dumps(dict.fromkeys(EMOTIONS, 0.25))
+    sure = json.dumps({"neutral": 0.0, "happy": 1.0, "angry": 0.0, "sad": 0.0})
+    silence = [non_speech()["silence"]] * 2
+    good, bad = ratings(listener, silence, [undecided, sure])[0]
+    assert good > bad
+    good, bad = yes_probabilities(listener, silence, [undecided, sure])
+    assert good > 0.5 > bad
+
+
 def test_it_answers_the_labels_of_crema_d_in_their_order(listener, clips):
     answers = [one[0] for one in listener.ask(clips.waveforms[:16], direct_prompt(CREMA_D_LABELS))]
     for answer in answers:
@@ -139,4 +199,4 @@ def test_measuring_gives_every_row(listener, clips):
     measured = measure(listener, few)
     assert measured.divergence("greedy") >= 0
     assert "floor: uniform" in measured.table()
-    assert len(measured.rows) == 11
+    assert len(measured.rows) == 21
