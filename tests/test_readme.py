@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ambi_tasks.strategies import all_strategies
 from tests.corpora.builders import write_crema_d, write_tone
 
 REPOSITORY = Path(__file__).parent.parent
@@ -20,6 +21,8 @@ COMMANDS = [
 ]
 HARNESS = [line for line in COMMANDS if "lm_eval --tasks" in line]
 CORPORA = [line for line in COMMANDS if line.startswith("ambi corpora")]
+PROMPTS = [line for line in COMMANDS if line.startswith("ambi prompts")]
+LOGS = [line for line in COMMANDS if line.endswith(" results/") and line.startswith("ambi ")]
 
 
 def recipe(target: str) -> str:
@@ -57,9 +60,17 @@ def run(command: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def test_every_command_is_known_to_these_tests() -> None:
-    others = {"make demo", "make test", "make check", "pip install .", "lm_eval ls tasks"}
-    assert set(COMMANDS) == others | set(HARNESS) | set(CORPORA)
+    others = {
+        "ambi draws",
+        "make demo",
+        "make test",
+        "make check",
+        "pip install .",
+        "lm_eval ls tasks",
+    }
+    assert set(COMMANDS) == others | set(HARNESS) | set(CORPORA) | set(PROMPTS) | set(LOGS)
     assert len(CORPORA) == 4
+    assert len(PROMPTS) == len(LOGS) == 2
     assert len(HARNESS) == 3
 
 
@@ -75,10 +86,17 @@ def test_evaluations(command: str, tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     words = shlex.split(command)
     for task in words[words.index("--tasks") + 1].split(","):
-        assert f"|{task}" in finished.stdout
-        if "--output_path" in command:
-            assert len(list(tmp_path.glob(f"results/*/samples_{task}_*.jsonl"))) == 1
+        singles = [f"{task}_{name}" for name in all_strategies()] if task == "ambi_demo" else [task]
+        for single in singles:
+            assert re.search(rf"\|(?: - )?{single} *\|", finished.stdout)
+            if "--output_path" in command:
+                assert len(list(tmp_path.glob(f"results/*/samples_{single}_*.jsonl"))) == 1
     assert re.search(r"\|js +\|↓ +\|0\.\d{4}\|", finished.stdout)
+    if "--output_path" in command and "ambi_demo" in command:
+        for line in [*LOGS, "ambi draws"]:
+            again = run(line, tmp_path)
+            assert again.returncode == 0, again.stderr
+            assert ("ambi_demo_sc" if line in LOGS else "demo") in again.stdout
 
 
 @pytest.mark.parametrize("command", CORPORA)
@@ -88,8 +106,15 @@ def test_corpora(command: str, tmp_path: Path) -> None:
     assert "The demo corpus" in finished.stdout
 
 
+@pytest.mark.parametrize("command", PROMPTS)
+def test_prompts(command: str, tmp_path: Path) -> None:
+    finished = run(command, tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert ("verifier_rating" if command == "ambi prompts" else "<task>") in finished.stdout
+
+
 def test_make_demo_runs_the_command_that_the_readme_shows() -> None:
-    shown = next(line for line in HARNESS if "ambi_demo_direct" in line)
+    shown = next(line for line in HARNESS if "ambi_demo " in line)
     assert f".venv/bin/{shown}" in recipe("demo").splitlines()
 
 
