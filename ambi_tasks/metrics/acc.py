@@ -5,7 +5,8 @@ from typing import Literal
 from numpy.typing import ArrayLike
 
 from ambi_tasks.metrics.registry import metric
-from ambi_tasks.metrics.validation import SAME, Flags, Floats, distributions
+from ambi_tasks.metrics.rows import most_probable
+from ambi_tasks.metrics.validation import Floats, distributions
 
 
 @metric(name="acc", higher_is_better=True, bounds=(0.0, 1.0))
@@ -46,13 +47,8 @@ def accuracy(
     if ties not in {"expected", "first"}:
         raise ValueError(f"ties is '{ties}', but must be 'expected' or 'first'.")
     p, q = distributions(truth, prediction)
-    right, chosen = _most_probable(p), _most_probable(q)
+    right, chosen = most_probable(p), most_probable(q)
     if ties == "first":
         chosen &= chosen.cumsum(axis=1) == 1  # only the first True of a row is its own count
     share: Floats = (right & chosen).sum(axis=1) / chosen.sum(axis=1)
     return share
-
-
-def _most_probable(p: Floats) -> Flags:
-    top: Flags = p >= p.max(axis=1, keepdims=True) - SAME
-    return top

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ambi_tasks.metrics.registry import metric
+from ambi_tasks.metrics.rows import log2_of
 from ambi_tasks.metrics.validation import Floats, distributions
 
 
@@ -36,12 +37,11 @@ def jensen_shannon(
     >>> jensen_shannon([[0.5, 0.5], [1.0, 0.0]], [[0.5, 0.5], [0.0, 1.0]])
     array([0., 1.])
     """
-    if not 1 < base < np.inf:
-        raise ValueError(f"base is {base}, but must be a finite number above 1.")
+    log_base = log2_of(base)
     p, q = distributions(truth, prediction)
     bits = (_bits_from_mean(p, q) + _bits_from_mean(q, p)) / 2
     # Rounding leaves about -1e-17 for nearly equal rows, of which the root would be NaN.
-    divergence: Floats = np.clip(bits, 0.0, 1.0) / np.log2(base)
+    divergence: Floats = np.clip(bits, 0.0, 1.0) / log_base
     return np.sqrt(divergence) if root else divergence
 
 

@@ -26,3 +26,20 @@ def pairs(draw, numbers=VOTES, min_classes=1):
 def normal(table) -> NDArray[np.float64]:
     array = np.array(table, dtype=np.float64)
     return array / array.sum(axis=1, keepdims=True)
+
+
+EMOTIONS = ["neutral", "happy", "angry", "sad", "fear", "disgust", "surprise"]
+
+
+def labels_of(array) -> list[str]:
+    """Names of as many classes as the array has."""
+    return EMOTIONS[: array.shape[1]]
+
+
+@st.composite
+def corpora(draw, numbers=VOTES, min_classes=1):
+    """(truth, prediction) of up to 30 utterances: some scores are of many together."""
+    classes = draw(st.integers(min_classes, 6))
+    row = st.lists(numbers, min_size=classes, max_size=classes).filter(lambda r: sum(r) > 1e-6)
+    rows = draw(st.lists(st.tuples(row, row), min_size=1, max_size=30))
+    return normal([truth for truth, _ in rows]), normal([prediction for _, prediction in rows])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from scipy.stats import pearsonr
+from sklearn.metrics import r2_score
 
 from ambi_tasks.metrics import r_squared
 
@@ -51,3 +52,21 @@ def test_exactly_zero_where_either_is_constant(classes):
 )
 def test_by_hand(truth, prediction, expected):
     assert r_squared([truth], [prediction])[0] == pytest.approx(expected, rel=0, abs=1e-12)
+
+
+@given(pair=pairs(min_classes=2))
+def test_determination_equals_sklearn(pair):
+    expected = [0.0 if np.ptp(p) < 1e-6 else r2_score(p, q) for p, q in zip(*pair, strict=True)]
+
+    np.testing.assert_allclose(r_squared(*pair, form="determination"), expected, rtol=0, atol=1e-12)
+
+
+def test_determination_by_hand():
+    value = r_squared([[1.0, 0.0]] * 3, [[1, 0], [0.5, 0.5], [0, 1]], form="determination")
+
+    np.testing.assert_array_equal(value, [1, 0, -3])
+
+
+def test_an_unknown_form_is_refused():
+    with pytest.raises(ValueError, match=r"^form is 'other', but must be 'correlation' or"):
+        r_squared([[1, 0]], [[0, 1]], form="other")

@@ -10,6 +10,7 @@ import ambi_tasks
 from ambi_tasks import metrics
 from ambi_tasks.errors import UserError
 from ambi_tasks.metrics import all_metrics, get_metric, metric, registry
+from ambi_tasks.metrics.registry import choose_options
 
 CHECKOUT = Path(ambi_tasks.__file__).parents[1]
 
@@ -31,7 +32,11 @@ def empty_registry(monkeypatch):
 
 
 def test_the_metrics_their_directions_and_bounds():
-    known = {m.name: (m.higher_is_better, m.bounds, m.needs) for m in all_metrics().values()}
+    known = {
+        m.name: (m.higher_is_better, m.bounds, m.needs)
+        for m in all_metrics().values()
+        if m.level == "utterance"
+    }
 
     assert (
         known.items()
@@ -45,6 +50,12 @@ def test_the_metrics_their_directions_and_bounds():
         }.items()
     )
     assert list(all_metrics()) == sorted(all_metrics())
+
+
+def test_the_metrics_of_a_corpus():
+    found = {m.name: m.higher_is_better for m in all_metrics().values() if m.level == "corpus"}
+
+    assert found == {"ece": False, "ent_corr": True, "f1_macro": True, "f1_weighted": True}
 
 
 def test_all_metrics_is_a_copy():
@@ -148,3 +159,85 @@ def test_importing_takes_numpy_only():
     """
 
     assert fresh_python(code) == "[] [0.]"
+
+
+# --- options -------------------------------------------------------------------------------------
+
+
+def test_every_option_has_a_name_and_a_default():
+    found = {name: known.options for name, known in all_metrics().items() if known.options}
+
+    assert found == {
+        "acc": {"ties": "expected"},
+        "ece": {"bins": 10, "correctness": "soft"},
+        "ent_mae": {"base": 2.0},
+        "f1_macro": {"ties": "expected"},
+        "f1_weighted": {"ties": "expected"},
+        "js": {"base": 2.0, "root": False},
+        "kl": {"base": 2.0, "smoothing": 0.01, "direction": "forward"},
+        "r2": {"form": "correlation"},
+    }
+
+
+def test_a_chosen_option_is_in_force_everywhere():
+    truth, prediction = [[0.75, 0.25], [1.0, 0.0]], [[0.875, 0.125], [0.625, 0.375]]
+    ece = get_metric("ece").choose({"bins": 1})
+
+    assert ece.options == {"bins": 1, "correctness": "soft"}
+    assert ece.compute(truth, prediction) == 0.125
+    assert ece.sufficient(truth, prediction).shape == (2, 3)
+    assert ece.sufficient(truth, prediction, bins=2).shape == (2, 6)
+    assert get_metric("ece").options["bins"] == 10
+    assert get_metric("js").choose({"base": 4}).compute([[1, 0]], [[0, 1]]) == 0.5
+
+
+def test_options_of_some_metrics_leave_the_others():
+    chosen = choose_options({"js": {"root": True}, "acc": {}})
+
+    assert list(chosen) == list(all_metrics())
+    assert chosen["js"].options == {"base": 2.0, "root": True}
+    assert chosen["kl"] == get_metric("kl")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ([], r"^The options of metrics are like \{\"js\": \{\"base\": 4\}\}, not \[\]\.$"),
+        ({"jss": {}}, r"^There is no metric 'jss'; did you mean 'js'\?"),
+        ({"ece": 5}, r"^The options of the metric 'ece' are like .*, not 5\.$"),
+        ({"ece": {"bin": 5}}, r"^The metric 'ece' has no option 'bin'; did you mean 'bins'\?$"),
+        ({"bc": {"base": 2}}, r"^The metric 'bc' has no options, so no 'base'\.$"),
+        ({"wasserstein": {"labels": []}}, r"^The metric 'wasserstein' has no options"),
+        (
+            {"ece": {"bins": "5"}},
+            r"^The metric 'ece': bins is '5', but input should be a valid int",
+        ),
+        ({"ece": {"bins": 0}}, r"^The metric 'ece': bins is 0, but must be at least 1\.$"),
+        ({"js": {"root": 1}}, r"^The metric 'js': root is 1, but input should be a valid boolean"),
+        ({"js": {"base": 1}}, r"^The metric 'js': base is 1, but must be a finite number above 1"),
+        ({"acc": {"ties": "last"}}, r"^The metric 'acc': ties is 'last', but input should be 'exp"),
+        ({"kl": {"smoothing": 0}}, r"^The metric 'kl': smoothing is 0, but must be above 0"),
+        (
+            {"kl": {"base": None}},
+            r"^The metric 'kl': base is None, but input should be a valid num",
+        ),
+    ],
+)
+def test_options_that_are_wrong_are_one_sentence(chosen, message):
+    with pytest.raises(UserError, match=message):
+        choose_options(chosen)
+
+
+@pytest.mark.usefixtures("empty_registry")
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"level": "corpus"},
+        {"level": "corpus", "statistics": len},
+        {"level": "utterance", "statistics": len, "from_sums": len},
+        {"from_sums": len},
+    ],
+)
+def test_statistics_are_those_of_a_corpus_metric(declared):
+    with pytest.raises(ValueError, match="'m': a corpus metric, and no other, has statistics"):
+        metric(name="m", higher_is_better=True, bounds=(0, 1), **declared)
