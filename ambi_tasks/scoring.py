@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ambi_tasks.corpus_scores import Pair
 from ambi_tasks.errors import UserError
 from ambi_tasks.metrics import Metric
 from ambi_tasks.prediction import Candidate, Prediction, ReadOut, read_draw, was_cut
@@ -40,11 +41,13 @@ class ScoredUtterance:
         candidates: The answers, read.
         prediction: What the strategy makes of them.
         scores: Metric name -> value, None where the metric says nothing about the utterance.
+        pair: What the metrics of the corpus need of it.
     """
 
     candidates: tuple[Candidate, ...]
     prediction: Prediction
     scores: dict[str, float | None]
+    pair: Pair
 
     def record(self) -> dict[str, Any]:
         """What the sample log says of candidates and prediction."""
@@ -62,7 +65,8 @@ def score_utterance(record: Record, metrics: Mapping[str, Metric]) -> ScoredUtte
 
     Args:
         record: See above.
-        metrics: What to compute.
+        metrics: What to compute; those of the corpus, and those that do not know the labels, are
+            left out.
 
     Raises:
         UserError: The strategy is unknown, a field of it wrong, or its evidence is missing.
@@ -70,10 +74,17 @@ def score_utterance(record: Record, metrics: Mapping[str, Metric]) -> ScoredUtte
     strategy, settings = strategy_of(record)
     candidates = read_candidates(record, settings)
     prediction = combine(strategy, settings, candidates, len(record["labels"]))
-    scores = _scores(metrics, record["soft_label"], prediction, candidates)
+    scores = _scores(metrics, record, prediction, candidates)
     if metrics and isinstance(settings, VerifiedFields):
         scores |= _verifier_scores(metrics, candidates)
-    return ScoredUtterance(candidates, prediction, scores)
+    pair = Pair(
+        record["id"],
+        record.get("speaker") or record["id"],
+        record["labels"],
+        record["soft_label"],
+        prediction.distribution,
+    )
+    return ScoredUtterance(candidates, prediction, scores, pair)
 
 
 def strategy_of(record: Record) -> tuple[Strategy[Any], StrategyFields]:
@@ -157,18 +168,23 @@ def _candidate_record(candidate: Candidate, weight: float) -> dict[str, Any]:
 
 def _scores(
     metrics: Mapping[str, Metric],
-    soft_label: Sequence[float],
+    record: Record,
     prediction: Prediction,
     candidates: Sequence[Candidate],
 ) -> dict[str, float | None]:
-    truth, predicted = [soft_label], [list(prediction.distribution)]
+    truth, predicted = [record["soft_label"]], [list(prediction.distribution)]
+    labels = record["labels"]
     read = sum(candidate.distribution is not None for candidate in candidates)
     scores: dict[str, float | None] = {}
     for metric in metrics.values():
         if metric.needs == "draws":
             scores[metric.name] = float(metric.function([read], [len(candidates)])[0])
-        elif metric.needs == "distributions":
-            value = float(metric.function(truth, predicted)[0])
+        elif (
+            metric.needs == "distributions"
+            and metric.level == "utterance"
+            and metric.misfit(labels) is None
+        ):
+            value = float(metric.compute(truth, predicted, labels=labels)[0])
             scores[metric.name] = value
             scores[metric.name + ANSWERED] = value if prediction.answered else None
     if metrics:

@@ -14,8 +14,10 @@ that makes a task of it. This is the whole way of one utterance:
 
 import copy
 import difflib
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import datasets
@@ -29,15 +31,19 @@ from lm_eval.filters import build_filter_ensemble
 from ambi_tasks.audio import AudioArgument, silent_clip
 from ambi_tasks.corpora import get_corpus
 from ambi_tasks.corpora.corpus import all_corpora
+from ambi_tasks.corpus_scores import RESAMPLES, SEED, corpus_aggregations
 from ambi_tasks.documents import Selection, select_documents
 from ambi_tasks.errors import UserError
-from ambi_tasks.metrics import all_metrics
+from ambi_tasks.metrics import Metric
+from ambi_tasks.metrics.registry import choose_options
 from ambi_tasks.prediction import draw_record
 from ambi_tasks.prompts import Prompt, load_prompt, order_labels
 from ambi_tasks.scoring import ANSWERED, SPREAD, score_utterance
 from ambi_tasks.strategies import StrategyFields, all_strategies, get_strategy
 from ambi_tasks.strategies.fields import VerifiedFields
 from ambi_tasks.verification import VerifyInstance, verdict_record, verifier_prompt
+
+_log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
 
 _OWN_FIELDS = ("corpus", "strategy")
 
@@ -84,7 +90,7 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
         }
         self._settings = self._set_up(self._values)
         self._prompt = load_prompt(self._settings.prompt)
-        self._metrics = all_metrics()
+        chosen_metrics = choose_options(self._metadata.get("metrics", {}))
         self._system_instruction: str | None = None
         host_fields = {
             key: value for key, value in config.items() if key not in (*_OWN_FIELDS, "class")
@@ -100,6 +106,7 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
         self._instances: list[Instance] | None = None
         self.VERSION = self._metadata["version"]
         self.download()
+        self._metrics = _fitting(chosen_metrics, self._selection.label_rule.classes)
 
     def _set_up(self, values: Mapping[str, Any]) -> StrategyFields:
         """Check the fields, and fill in what depends on the verifier's prompt."""
@@ -242,7 +249,7 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
         doc.update(self._evidence(doc, results))
         scored = score_utterance(doc, self._metrics)
         doc.update(scored.record())
-        return scored.scores
+        return scored.scores | dict.fromkeys(corpus_aggregations(self._metrics), scored.pair)
 
     def _evidence(self, doc: Document, results: Sequence[Sequence[Any]]) -> dict[str, Any]:
         if self._settings.mode == "none":
@@ -266,6 +273,8 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
         """Metric name -> how the utterances' values become the corpus's."""
         functions: dict[str, Callable[[list[Any]], Any]] = {}
         for metric in self._metrics.values():
+            if metric.level == "corpus":
+                continue
             if metric.needs == "verdicts":
                 if isinstance(self._settings, VerifiedFields):
                     functions[metric.name] = mean_of_answered
@@ -273,15 +282,16 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
             functions[metric.name] = mean
             if metric.needs == "distributions":
                 functions[metric.name + ANSWERED] = mean_of_answered
+        functions |= corpus_aggregations(self._metrics)
         return functions | ({SPREAD: mean_of_answered} if functions else {})
 
     def higher_is_better(self) -> dict[str, bool]:
         """Metric name -> direction."""
         metrics = self._metrics
         return {
-            name: metrics[name.removesuffix(ANSWERED)].higher_is_better
+            name: metrics[of].higher_is_better
             for name in self.aggregation()
-            if name != SPREAD  # neither much nor little of it is better
+            if (of := name.removesuffix(ANSWERED)) in metrics  # spread and errors have none
         }
 
     def override_metric(self, metric_name: str) -> None:
@@ -307,6 +317,9 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
             "strategy": self._strategy_record(),
             "prompt": _prompt_record(self._prompt),
             **self._verifier_record(),
+            "metrics": {name: metric.options for name, metric in self._metrics.items()},
+            "corpus_errors": {"clusters": "speaker", "resamples": RESAMPLES, "seed": SEED},
+            "metric_list": [{"metric": name} for name in self.aggregation()],  # wandb's table
         }
 
     def _strategy_record(self) -> dict[str, Any]:
@@ -326,6 +339,21 @@ def mean_of_answered(values: Sequence[float | None]) -> float | str:
     """
     answered = [value for value in values if value is not None]
     return sum(answered) / len(answered) if answered else "N/A"
+
+
+def _fitting(metrics: Mapping[str, Metric], labels: Sequence[str]) -> dict[str, Metric]:
+    """The metrics that can be computed for these labels; the others are named."""
+    reasons = {name: metric.misfit(labels) for name, metric in metrics.items()}
+    for name, reason in reasons.items():
+        if reason:
+            _say_once(f"The metric '{name}' is left out. {reason}")
+    return {name: metric for name, metric in metrics.items() if not reasons[name]}
+
+
+@cache
+def _say_once(sentence: str) -> None:
+    """Log what all tasks of a corpus would repeat."""
+    _log.warning(sentence)
 
 
 def _prompt_record(prompt: Prompt) -> dict[str, Any]:
@@ -350,7 +378,7 @@ def _check_names(metadata: Mapping[str, Any]) -> None:
     The harness puts `--model_args` among the metadata, so that other keys cannot all be refused.
     """
     corpora = all_corpora().values()
-    known = {"missing_audio", "label_rule", "table"}
+    known = {"missing_audio", "label_rule", "table", "metrics"}
     known |= {name for one in all_strategies().values() for name in one.fields.model_fields}
     known |= {f"{corpus.name}_root" for corpus in corpora}
     known |= {option for corpus in corpora for option in corpus.options}

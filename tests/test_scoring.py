@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ambi_tasks.errors import UserError
 from ambi_tasks.metrics import all_metrics
+from ambi_tasks.metrics.registry import choose_options
 from ambi_tasks.scoring import ANSWERED, SPREAD, read_candidates, score_utterance, strategy_of
 from ambi_tasks.strategies.documentation import defaults
 from tests.strategies.candidates import NAMES
@@ -179,9 +180,12 @@ def test_scores_equal_the_metrics_of_the_prediction(name):
     one = record(name, [answer(0.5, 0.3, 0.2), "Hm.", answer(0.2, 0.2, 0.6)])
     scored = score_utterance(one, METRICS)
     for metric in METRICS.values():
-        if metric.needs == "distributions":
+        if metric.level == "corpus":
+            assert metric.name not in scored.scores
+        elif metric.needs == "distributions":
             truth, predicted = [one["soft_label"]], [list(scored.prediction.distribution)]
-            assert scored.scores[metric.name] == metric.function(truth, predicted)[0]
+            value = metric.compute(truth, predicted, labels=LABELS)[0]
+            assert scored.scores[metric.name] == value
             assert scored.scores[metric.name + ANSWERED] == scored.scores[metric.name]
     assert scored.scores["parsed"] == (1 if name == "tlr" else pytest.approx(2 / 3))
     assert scored.scores[SPREAD] == scored.prediction.spread
@@ -232,6 +236,30 @@ def test_scoring_a_log_again_equals_the_first_time_to_the_last_digit(name, answe
     again = score_utterance(logged, METRICS)
     assert again == first
     assert again.record() == first.record()
+    assert vars(again.pair) == vars(first.pair)
+
+
+def test_the_pair_of_an_utterance():
+    one = record("direct", [answer(0.5, 0.3, 0.2)])
+    pair = score_utterance(one | {"speaker": "s7"}, METRICS).pair
+    assert (pair.id, pair.speaker, pair.labels) == ("u1", "s7", tuple(LABELS))
+    assert (pair.truth, pair.prediction) == ((0.5, 0.25, 0.25), (0.5, 0.3, 0.2))
+    assert score_utterance(one, METRICS).pair.speaker == "u1"  # nobody else is known to speak it
+
+
+def test_options_in_force_count():
+    one = record("direct", [answer(0.5, 0.3, 0.2)])
+    chosen = choose_options({"js": {"root": True}})
+    plain, root = (score_utterance(one, metrics).scores["js"] for metrics in (METRICS, chosen))
+    assert root == pytest.approx(math.sqrt(plain))
+
+
+def test_a_metric_that_does_not_know_the_labels_is_left_out():
+    labels = ["neutral", "happy", "other"]
+    one = record("direct", [answer(0.5, 0.3, 0.2, labels=labels)]) | {"labels": labels}
+    scores = score_utterance(one, METRICS).scores
+    assert {"wasserstein", "wasserstein_answered"}.isdisjoint(scores)
+    assert "js" in scores
 
 
 @every_strategy

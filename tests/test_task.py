@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import pickle
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,12 @@ import numpy as np
 import pytest
 import soundfile
 from lm_eval.loggers import EvaluationTracker
+from lm_eval.loggers.wandb_logger import WandbLogger
 from lm_eval.tasks import TaskManager
 
-from ambi_tasks import metrics
+from ambi_tasks import metrics, task
 from ambi_tasks.corpora.corpus import all_corpora
+from ambi_tasks.corpus_scores import corpus_aggregations
 from ambi_tasks.errors import UserError
 from ambi_tasks.plugin import tasks_path
 from ambi_tasks.prompts import load_prompt
@@ -130,6 +133,109 @@ def test_scores_equal_the_metrics_of_the_mean_of_the_draws(run: Run) -> None:
     assert sorted(len(order.indices) for order in backend.orders) == [16, 16, 16]
     for sample, value in zip(results["samples"]["ambi_demo_sc"], expected, strict=True):
         assert sample["js"] == pytest.approx(value)
+
+
+def test_scores_of_the_corpus_are_the_functions_of_all_utterances(run: Run) -> None:
+    drawn = np.random.default_rng(6).dirichlet(np.ones(4), size=3)
+    names = list(VOTES)
+
+    def script(order: DrawOrder, index: int) -> str:
+        del index
+        return answer(drawn[names.index(utterance(order))].tolist())
+
+    results, _ = run(["ambi_demo_direct"], script)
+    scores = results["results"]["ambi_demo_direct"]
+    for metric in metrics.all_metrics().values():
+        if metric.level == "corpus":
+            expected = metric.function(truth(), drawn)
+            assert scores[f"{metric.name},none"] == pytest.approx(expected, abs=1e-12)
+            assert scores[f"{metric.name}_se,none"] >= 0
+            assert scores[f"{metric.name}_stderr,none"] == "N/A"
+            assert f"{metric.name}_answered,none" not in scores
+            assert f"{metric.name}_se" not in results["higher_is_better"]["ambi_demo_direct"]
+    assert scores["ece_se,none"] > 0
+    for sample in results["samples"]["ambi_demo_direct"]:
+        assert json.dumps([sample["ece"], sample["ece_se"]]) == '["doc", "doc"]'
+    one, _ = run(["ambi_demo_direct"], script, limit=1, log_samples=False)
+    scores = one["results"]["ambi_demo_direct"]
+    assert (scores["ent_corr,none"], scores["ent_corr_se,none"]) == (0, "N/A")
+    assert "NaN" not in json.dumps(scores)
+
+
+def test_options_of_metrics_from_the_command_line(run: Run) -> None:
+    chosen = {"metrics": {"ece": {"bins": 1}, "js": {"root": True}}}
+    results, _ = run(["ambi_demo_direct"], lambda *_: answer([1, 0, 0, 0]), metadata=chosen)
+    scores = results["results"]["ambi_demo_direct"]
+    predicted = np.eye(4)[[0, 0, 0]]
+    ece = metrics.get_metric("ece").function(truth(), predicted, bins=1)
+    assert scores["ece,none"] == pytest.approx(ece)
+    js = metrics.get_metric("js").function(truth(), predicted)
+    assert scores["js,none"] == pytest.approx(np.sqrt(js).mean())
+    recorded = results["configs"]["ambi_demo_direct"]["metrics"]
+    assert recorded["ece"] == {"bins": 1, "correctness": "soft"}
+    assert recorded["js"] == {"base": 2.0, "root": True}
+    assert recorded["brier"] == {}
+    assert set(recorded) == set(metrics.all_metrics())
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"ecc": {}}, "no metric 'ecc'; did you mean 'ece'"),
+        ({"ece": {"bin": 5}}, "'ece' has no option 'bin'; did you mean 'bins'"),
+        ({"ece": {"bins": "five"}}, "'ece': bins is 'five', but input should be a valid integer"),
+        ("ece", "options of metrics are like"),
+    ],
+)
+def test_options_of_metrics_that_are_wrong(run: Run, chosen: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        run(["ambi_demo_sc"], lambda *_: "", metadata={"metrics": chosen})
+
+
+def test_a_metric_that_does_not_know_a_label_is_left_out_and_named_once(
+    run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+    task._say_once.cache_clear()
+    rule = {"merge": {"sad": "melancholy"}, "classes": ["neutral", "happy", "angry", "melancholy"]}
+    tasks = ["ambi_demo_direct", "ambi_demo_sc"]
+    results, _ = run(tasks, lambda *_: answer([1, 0, 0, 0]), metadata={"label_rule": rule})
+    assert caplog.text.count("The metric 'wasserstein' is left out. The label 'melancholy'") == 1
+    for name in tasks:
+        assert not [key for key in results["results"][name] if key.startswith("wasserstein")]
+        assert "wasserstein" not in results["configs"][name]["metrics"]
+        assert results["results"][name]["js,none"] > 0
+
+
+def test_wandb_makes_its_table_of_the_samples(run: Run) -> None:
+    results, _ = run(["ambi_demo_direct"], lambda *_: answer([1, 0, 0, 0]))
+    samples = results["samples"]["ambi_demo_direct"]
+    config = results["configs"]["ambi_demo_direct"]
+    table = WandbLogger._generate_dataset(None, samples, config)
+    assert list(table["js"]) == [one["js"] for one in samples]
+    assert {"kl", "wasserstein", "top2", "ece", "ece_se", "f1_macro", "ent_corr"} <= set(table)
+
+
+def test_several_processes_score_as_one(run: Run) -> None:
+    drawn = np.random.default_rng(6).dirichlet(np.ones(4), size=3)
+    names = list(VOTES)
+
+    def script(order: DrawOrder, index: int) -> str:
+        del index
+        return answer(drawn[names.index(utterance(order))].tolist())
+
+    whole, _ = run(["ambi_demo_direct"], script)
+    scored = [
+        run(["ambi_demo_direct"], script, samples={"ambi_demo_direct": part})[0]
+        for part in ([1], [0, 2])
+    ]
+    gathered: dict[str, list[Any]] = {}
+    for part in scored:
+        for sample in pickle.loads(pickle.dumps(part["samples"]["ambi_demo_direct"])):
+            for name in sample["metrics"]:
+                gathered.setdefault(name, []).append(sample[name])
+    for name, aggregate in corpus_aggregations(metrics.all_metrics()).items():
+        assert aggregate(gathered[name]) == whole["results"]["ambi_demo_direct"][f"{name},none"]
 
 
 def test_all_draws_reach_the_score_not_the_first_alone(run: Run) -> None:

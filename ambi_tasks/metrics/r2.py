@@ -52,7 +52,9 @@ def r_squared(
     p_off, q_off = p - p.mean(axis=1, keepdims=True), q - q.mean(axis=1, keepdims=True)
     if form == "determination":
         error, spread = ((p - q) ** 2).sum(axis=1), (p_off**2).sum(axis=1)
-        unexplained = np.divide(error, spread, out=np.ones(len(p)), where=np.ptp(p, axis=1) > SAME)
+        unexplained: Floats = np.divide(
+            error, spread, out=np.ones(len(p)), where=np.ptp(p, axis=1) > SAME
+        )
         return 1 - unexplained
     covariance = (p_off * q_off).sum(axis=1)
     variances = (p_off**2).sum(axis=1) * (q_off**2).sum(axis=1)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ambi_tasks.corpus_scores import NOT_AVAILABLE, Pair, corpus_aggregations
 from ambi_tasks.errors import UserError
-from ambi_tasks.metrics import all_metrics
+from ambi_tasks.metrics.registry import choose_options
 from ambi_tasks.report.sample_log import LoggedUtterance, TaskLog
 from ambi_tasks.scoring import score_utterance
 
 _STDERR = "_stderr"
-_NOT_AVAILABLE = "N/A"
 _PREDICTED = ("prediction", "answered", "spread", "candidates")
 
 Value = float | str
@@ -80,15 +80,19 @@ def rescore(log: TaskLog, utterances: Iterable[LoggedUtterance] | None = None) -
             f"{log.path}: there are no results of the same run to compare the log with"
             f"{f' ({where})' if where else ''}."
         )
-    metrics = all_metrics()
+    try:
+        metrics = choose_options(log.options)
+    except UserError as error:
+        raise UserError(f"{log.results_path}: configs.{log.task}.metrics: {error}") from error
+    pairs: list[Pair] = []
     values: dict[str, list[float | None]] = {}
     differences: list[str] = []
-    count = 0
     for utterance in log.utterances() if utterances is None else utterances:
         try:
             scored = score_utterance(utterance.record, metrics)
         except (UserError, ValueError) as error:
             raise UserError(f"{utterance.where}: {error}") from error
+        pairs.append(scored.pair)
         for name, value in scored.scores.items():
             values.setdefault(name, []).append(value)
         found = [
@@ -97,8 +101,9 @@ def rescore(log: TaskLog, utterances: Iterable[LoggedUtterance] | None = None) -
         ]
         if found:
             differences.append(f"{utterance.where} ({utterance.record['id']}): {'; '.join(found)}.")
-        count += 1
-    return Rescored(log, count, tuple(_compare(log.reported, values)), tuple(differences))
+    of_corpus = {name: make(pairs) for name, make in corpus_aggregations(metrics).items() if pairs}
+    compared = tuple(_compare(log.reported, values, of_corpus))
+    return Rescored(log, len(pairs), compared, tuple(differences))
 
 
 def corpus_means(values: Sequence[float | None]) -> list[Value]:
@@ -115,7 +120,7 @@ def corpus_means(values: Sequence[float | None]) -> list[Value]:
         value.
     """
     some = [value for value in values if value is not None]
-    return [total(some) / len(some) for total in _SUMS] if some else [_NOT_AVAILABLE]
+    return [total(some) / len(some) for total in _SUMS] if some else [NOT_AVAILABLE]
 
 
 def standard_errors(values: Sequence[float | None]) -> list[Value]:
@@ -126,7 +131,7 @@ def standard_errors(values: Sequence[float | None]) -> list[Value]:
     """
     some = [value for value in values if value is not None]
     if len(some) <= 1:
-        return [_NOT_AVAILABLE]
+        return [NOT_AVAILABLE]
     found: list[Value] = []
     for total in _SUMS:
         mean = total(some) / len(some)
@@ -164,11 +169,20 @@ def _metrics_of(reported: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _compare(
-    reported: Mapping[str, Any], values: Mapping[str, Sequence[float | None]]
+    reported: Mapping[str, Any],
+    values: Mapping[str, Sequence[float | None]],
+    of_corpus: Mapping[str, Value],
 ) -> Iterator[Comparison]:
     logged = _metrics_of(reported)
-    for name in sorted({*logged, *values}):
-        if name.endswith(_STDERR):
+    for name in sorted({*logged, *values, *of_corpus}):
+        of = name.removesuffix(_STDERR)
+        if of in of_corpus:
+            if of != name and name not in logged:
+                continue
+            found = of_corpus[name] if of == name else NOT_AVAILABLE  # the harness gives no more
+            agrees = found == logged[name] if name in logged else None
+            yield Comparison(name, logged.get(name), found, agrees)
+        elif name.endswith(_STDERR):
             yield _compare_one(name, logged, standard_errors, values.get(name[: -len(_STDERR)]))
         else:
             yield _compare_one(name, logged, corpus_means, values.get(name))
@@ -185,7 +199,7 @@ def _compare_one(
     recomputed = aggregate(values)
     if name not in logged:
         return Comparison(name, None, recomputed[0], agrees=None)
-    if name.endswith(_STDERR) and logged[name] == _NOT_AVAILABLE:  # was not asked for
+    if name.endswith(_STDERR) and logged[name] == NOT_AVAILABLE:  # was not asked for
         return Comparison(name, logged[name], logged[name], agrees=True)
     same = [value for value in recomputed if value == logged[name]]
     return Comparison(name, logged[name], (same or recomputed)[0], agrees=bool(same))

@@ -8,13 +8,14 @@ models. Logs can be large, so their lines are read one by one, when they are ask
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic
 from pydantic import Field
 
+from ambi_tasks.corpus_scores import Pair
 from ambi_tasks.errors import UserError
 from ambi_tasks.scoring import Record, strategy_of
 from ambi_tasks.strategies import Strategy, StrategyFields
@@ -35,7 +36,7 @@ class LoggedUtterance:
     Attributes:
         where: File and line, for messages.
         record: What `scoring.score_utterance` reads, and what the run wrote beside it.
-        scores: What the run logged of each metric.
+        scores: What the run logged of each metric but those of the corpus.
         strategy: The strategy of the run.
         settings: What was set of it.
     """
@@ -59,6 +60,7 @@ class TaskLog:
         results_path: The results of the same run, None where there are none.
         reported: What they say of the task: `<metric>,<filter>` -> value, and more; None where
             they say nothing.
+        options: Metric -> option -> value, as the results have them.
     """
 
     task: str
@@ -67,6 +69,7 @@ class TaskLog:
     path: Path
     results_path: Path | None
     reported: Mapping[str, Any] | None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def size(self) -> int | None:
@@ -134,7 +137,15 @@ def find_logs(path: Path) -> Logs:
                     f"evaluate with --log_samples, or keep the two together."
                 )
             found.append(
-                TaskLog(task, run.model(log), run.time, log, run.results, run.reported(task))
+                TaskLog(
+                    task,
+                    run.model(log),
+                    run.time,
+                    log,
+                    run.results,
+                    run.reported(task),
+                    run.options(task),
+                )
             )
     if not found:
         others = f" ({' '.join(skipped)})" if skipped else ""
@@ -173,6 +184,11 @@ class _Run:
     def reported(self, task: str) -> Mapping[str, Any] | None:
         found = self.content.get("results", {}).get(task)
         return found if isinstance(found, dict) else None
+
+    def options(self, task: str) -> Mapping[str, Any]:
+        config = self.content.get("configs", {}).get(task)
+        found = config.get("metrics", {}) if isinstance(config, dict) else {}
+        return found if isinstance(found, dict) else {}
 
 
 def _runs(path: Path) -> list[_Run]:
@@ -363,6 +379,8 @@ def _scores(line: Mapping[str, Any], where: str) -> dict[str, float | None]:
     scores = {}
     for name in line["metrics"]:
         value = line.get(name, "missing")
+        if value == Pair.LOGGED:  # of a metric of the corpus, which has no value here
+            continue
         if isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
             raise UserError(f"{where}: {name} is no number: {value!r}.")
         scores[name] = value

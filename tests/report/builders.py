@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from lm_eval.api.metrics import mean, mean_stderr
 
+from ambi_tasks.corpus_scores import Pair, corpus_aggregations
 from ambi_tasks.metrics import all_metrics
 from ambi_tasks.plugin import tasks_path
 from ambi_tasks.report.sample_log import LoggedUtterance
@@ -51,7 +52,8 @@ def line(scored: Mapping[str, Any]) -> Line:
     """The line of a sample log about a record."""
     result = score_utterance(scored, all_metrics())
     doc = json.loads(json.dumps({**scored, **result.record()}))
-    return {"doc_id": 0, "doc": doc, "metrics": list(result.scores), **result.scores}
+    scores = {**result.scores, **dict.fromkeys(corpus_aggregations(all_metrics()), "doc")}
+    return {"doc_id": 0, "doc": doc, "metrics": list(scores), **scores}
 
 
 def logged(scored: Mapping[str, Any], where: str = "log:1") -> LoggedUtterance:
@@ -68,7 +70,8 @@ def sc_lines(count: int = 3, draws: int = 4) -> list[Line]:
             draw([0.1 * (index + 1), 0.05 * number, 0.9 - 0.1 * index - 0.05 * number], tokens=7)
             for index in range(draws)
         ]
-        made.append(line(record(f"u{number}", [0.5, 0.25, 0.25], fields("sc"), draws=drawn)))
+        one = record(f"u{number}", [0.5, 0.25, 0.25], fields("sc"), draws=drawn)
+        made.append(line(one | {"speaker": f"s{number // 2}"}))
     return made
 
 
@@ -106,10 +109,21 @@ def write_lines(path: Path, lines: Sequence[Line]) -> None:
     path.write_text("".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8")
 
 
+def pair(doc: Mapping[str, Any]) -> Pair:
+    """What a corpus metric needs of a logged document."""
+    speaker = doc.get("speaker") or doc["id"]
+    return Pair(doc["id"], speaker, doc["labels"], doc["soft_label"], doc["prediction"])
+
+
 def aggregated(lines: Sequence[Line]) -> dict[str, Any]:
     """What the harness would report of lines."""
     found: dict[str, Any] = {"sample_len": len(lines)}
+    of_corpus = corpus_aggregations(all_metrics())
+    pairs = [pair(one["doc"]) for one in lines]
     for name in lines[0]["metrics"]:
+        if name in of_corpus:
+            found |= {f"{name},none": of_corpus[name](pairs), f"{name}_stderr,none": "N/A"}
+            continue
         values = [one[name] for one in lines if one[name] is not None]
         found[f"{name},none"] = mean(values) if values else "N/A"
         plain = len(values) == len(lines) > 1

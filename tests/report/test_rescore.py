@@ -54,6 +54,7 @@ def test_a_run_of_the_harness_agrees_exactly(harness_run: Path) -> None:
         assert (scored.utterances, scored.differences) == (4, ())
         numbers = {one.metric: one for one in scored.scores}
         assert {"js", "js_stderr", "js_answered", "js_answered_stderr", "spread"} <= set(numbers)
+        assert {"ece", "ece_se", "ece_stderr", "ent_corr_se", "wasserstein"} <= set(numbers)
         assert ("verified" in numbers) == log.task.endswith("almv")
         reported = {key.split(",")[0] for key in log.reported if "," in key}
         assert set(numbers) == reported
@@ -188,7 +189,9 @@ def test_another_strategy(own_run: Path) -> None:
     assert not scored.agrees
 
 
-@pytest.mark.parametrize("metric", ["js", "js_stderr", "parsed", "js_answered"])
+@pytest.mark.parametrize(
+    "metric", ["js", "js_stderr", "parsed", "js_answered", "ece", "f1_macro_se", "ent_corr_se"]
+)
 def test_a_tampered_result(own_run: Path, metric: str) -> None:
     (path,) = own_run.rglob("results_*.json")
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -198,6 +201,41 @@ def test_a_tampered_result(own_run: Path, metric: str) -> None:
     scored = rescored(own_run)
     assert differing(scored) == {metric}
     assert scored.differences == ()
+
+
+def test_the_standard_error_that_the_harness_does_not_give(own_run: Path) -> None:
+    (path,) = own_run.rglob("results_*.json")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["results"][TASK]["ece_stderr,none"] = 0.5
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert differing(rescored(own_run)) == {"ece_stderr"}
+
+
+def test_options_are_those_of_the_run(own_run: Path) -> None:
+    (path,) = own_run.rglob("results_*.json")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    options = content["configs"][TASK]["metrics"]
+    assert options["ece"] == {"bins": 10, "correctness": "soft"}
+    options["ece"]["correctness"] = "hard"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    assert differing(rescored(own_run)) == {"ece", "ece_se"}
+    options["ece"]["bin"] = 1
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(UserError, match=f"configs.{TASK}.metrics: The metric 'ece' has no option"):
+        rescored(own_run)
+
+
+def test_runs_from_before_the_metrics_of_the_corpus(own_run: Path) -> None:
+    (path,) = own_run.rglob("results_*.json")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["configs"][TASK]["metrics"]
+    scores = content["results"][TASK]
+    for name in [key for key in scores if key.startswith(("ece", "f1_", "ent_", "kl"))]:
+        del scores[name]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    scored = rescored(own_run)
+    assert scored.agrees
+    assert {one.metric for one in scored.scores if one.agrees is None} >= {"ece", "ece_se", "kl"}
 
 
 def test_a_score_that_is_none_of_ours(own_run: Path) -> None:
