@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ambi_tasks.metrics import Metric
-from ambi_tasks.statistics.bootstrap import Clusters, ClusterSums, bootstrap
-from ambi_tasks.statistics.intervals import intervals
+from ambi_tasks.statistics.bootstrap import Clusters, ClusterSums, resample
+from ambi_tasks.statistics.inference import intervals
 
 ERROR = "_se"
 """Ends the names of the standard errors of corpus metrics."""
@@ -112,7 +112,7 @@ class CorpusError:
         name = self.metric.name
         statistics = self.metric.sufficient(truth, prediction, labels=pairs[0].labels)
         sums = ClusterSums.of(name, statistics, clusters, self.metric)
-        drawn = bootstrap([sums], rng=np.random.default_rng(SEED), resamples=RESAMPLES)
+        drawn = resample([sums], rng=np.random.default_rng(SEED), resamples=RESAMPLES)
         return intervals(drawn)[name].se
 
 
