@@ -27,6 +27,14 @@ def tasks_path() -> None:
     typer.echo(plugin.tasks_path())
 
 
+@app.command("metrics-path")
+def metrics_path() -> None:
+    """Print the folder of the metrics' modules, for `evaluate.load("<folder>/js")`."""
+    from ambi_tasks.metrics.documentation import MODULES  # noqa: PLC0415 - numpy is slow
+
+    typer.echo(MODULES)
+
+
 def main() -> None:
     """Run the command."""
     app()

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from ambi_tasks.metrics.registry import Metric, MetricFunction, all_metrics, get_metric, metric
 
 for _module in pkgutil.iter_modules(__path__, prefix=f"{__name__}."):
-    importlib.import_module(_module.name)
+    if not _module.name.endswith(".documentation"):  # is run as a script
+        importlib.import_module(_module.name)
 
 _functions = {known.function.__name__: known.function for known in all_metrics().values()}
 globals().update(_functions)
