@@ -1,19 +1,53 @@
-"""Statistics: what annotators reach among themselves, what knows nothing reaches, and intervals."""
+"""Statistics: floors and human ceiling, intervals over speakers, tests between runs, skill."""
 
-from ambi_tasks.statistics.bootstrap import clustered_intervals
+from ambi_tasks.statistics.bootstrap import (
+    Bootstrap,
+    Clusters,
+    ClusterSums,
+    resample,
+    resampled_sums,
+)
 from ambi_tasks.statistics.ceiling import fresh_panel, split_half
 from ambi_tasks.statistics.floors import label_prior, uniform
-from ambi_tasks.statistics.references import ReferenceScores, Score, reference_scores
+from ambi_tasks.statistics.inference import Score, intervals, p_values
+from ambi_tasks.statistics.paired import (
+    Comparison,
+    Difference,
+    Rank,
+    compare_runs,
+    holm,
+    rank_groups,
+)
+from ambi_tasks.statistics.references import ReferenceScores, reference_scores
+from ambi_tasks.statistics.runs import Run, score_run
+from ambi_tasks.statistics.skill import PlacedScore, place_scores, skill_share
 from ambi_tasks.statistics.votes import VoteTable, vote_table
 
 __all__ = [
+    "Bootstrap",
+    "ClusterSums",
+    "Clusters",
+    "Comparison",
+    "Difference",
+    "PlacedScore",
+    "Rank",
     "ReferenceScores",
+    "Run",
     "Score",
     "VoteTable",
-    "clustered_intervals",
+    "compare_runs",
     "fresh_panel",
+    "holm",
+    "intervals",
     "label_prior",
+    "p_values",
+    "place_scores",
+    "rank_groups",
     "reference_scores",
+    "resample",
+    "resampled_sums",
+    "score_run",
+    "skill_share",
     "split_half",
     "uniform",
     "vote_table",

@@ -17,7 +17,14 @@ panel, `fresh_panel`. It is no theorem for every metric; the tests show it on si
 the Brier score, with one tick per annotator, all four are known: with g = 1 - sum_k p_k^2 of the
 votes and halves of a and b annotators, the first is g n^2 / (a b (n - 1)), about 4 g / n, and the
 last g / n; 2 g / (n - 1) and g / (n - 1) are unbiased estimates of the two between.
+
+It is not so by three metrics, which punish what a handful of votes cannot but do: the most voted
+class is voted too often by chance (`ece`), votes look less ambiguous than the opinion behind them
+(`ent_mae`), and opinions that nobody voiced have probability 0 (`kl`). Neither reference is much of
+a ceiling for these.
 """
+
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,26 +34,39 @@ from ambi_tasks.metrics.validation import Floats
 from ambi_tasks.statistics.votes import VoteTable
 
 
-def scored_metrics() -> list[Metric]:
-    """The metrics that compare a distribution with another, in alphabetical order.
+def scored_metrics(labels: Sequence[str]) -> list[Metric]:
+    """The metrics that compare distributions over these classes, in alphabetical order.
 
-    >>> [metric.name for metric in scored_metrics()][:3]
+    Args:
+        labels: Names of the classes; some metrics know only some names.
+
+    >>> [metric.name for metric in scored_metrics(["x", "y"])][:3]
     ['acc', 'bc', 'brier']
     """
-    return [metric for metric in all_metrics().values() if metric.needs == "distributions"]
+    return [
+        metric
+        for metric in all_metrics().values()
+        if metric.needs == "distributions" and metric.misfit(labels) is None
+    ]
 
 
-def scores(truth: Floats, prediction: Floats) -> Floats:
-    """Every metric of every utterance, (N, M), in the order of `scored_metrics`.
+def statistics(truth: Floats, prediction: Floats, labels: Sequence[str]) -> dict[str, Floats]:
+    """The additive statistics of every metric, (N, S) each.
 
     Args:
         truth: (N, K).
         prediction: (N, K).
+        labels: Names of the K classes.
     """
-    return np.column_stack([metric.function(truth, prediction) for metric in scored_metrics()])
+    return {
+        metric.name: metric.sufficient(truth, prediction, labels=labels)
+        for metric in scored_metrics(labels)
+    }
 
 
-def split_half(table: VoteTable, *, rng: np.random.Generator, repetitions: int = 200) -> Floats:
+def split_half(
+    table: VoteTable, labels: Sequence[str], *, rng: np.random.Generator, repetitions: int = 200
+) -> dict[str, Floats]:
     """How well a random half of each utterance's annotators predicts the other half.
 
     For n annotators, one half is floor(n / 2) of them, drawn without replacement and all choices
@@ -56,15 +76,19 @@ def split_half(table: VoteTable, *, rng: np.random.Generator, repetitions: int =
     because neither the larger nor the smaller half is the natural truth. Range and direction are
     those of the metric.
 
+    The mean is taken of the additive statistics: a metric of the corpus, such as F1, is that of all
+    draws in both directions pooled; `ent_corr` is their mean.
+
     Uncorrected, hence conservative: see the module.
 
     Args:
         table: The votes.
+        labels: Names of the classes.
         rng: Where the halves come from.
         repetitions: How many times each utterance is split, at least 1.
 
     Returns:
-        (N, M), the mean for each utterance and metric.
+        Metric -> (N, S), the mean of its statistics for each utterance.
 
     Raises:
         ValueError: There are no utterances, or no repetitions.
@@ -76,29 +100,36 @@ def split_half(table: VoteTable, *, rng: np.random.Generator, repetitions: int =
         of sums over many items; for these metrics there is none in general, so none is applied.
     """
     _check_repetitions(repetitions)
-    total = np.zeros((len(table.annotators), len(scored_metrics())))
-    for _ in range(repetitions):
-        one, other = _halves(table.masses, table.annotators, rng)
-        total += (scores(one, other) + scores(other, one)) / 2
-    return total / repetitions
+
+    def pairs() -> Iterator[tuple[Floats, Floats]]:
+        for _ in range(repetitions):
+            one, other = _halves(table.masses, table.annotators, rng)
+            yield one, other
+            yield other, one
+
+    return _mean_statistics(pairs(), labels)
 
 
-def fresh_panel(table: VoteTable, *, rng: np.random.Generator, repetitions: int = 200) -> Floats:
+def fresh_panel(
+    table: VoteTable, labels: Sequence[str], *, rng: np.random.Generator, repetitions: int = 200
+) -> dict[str, Floats]:
     """How near a new panel of the same size comes, if the votes we have are the truth.
 
     With p the soft label of an utterance and n its annotators: the mean over `repetitions` draws of
     metric(p, x / n), where x ~ multinomial(n, p). Each member of the panel ticks one class,
-    whatever the corpus allowed its annotators. Range and direction are those of the metric.
+    whatever the corpus allowed its annotators. Range and direction are those of the metric, and
+    metrics of the corpus are of all draws pooled, as in `split_half`.
 
     Optimistic: see the module. Where the votes are unanimous, so is every panel.
 
     Args:
         table: The votes.
+        labels: Names of the classes.
         rng: Where the panels come from.
         repetitions: How many panels each utterance gets, at least 1.
 
     Returns:
-        (N, M), the mean for each utterance and metric.
+        Metric -> (N, S), the mean of its statistics for each utterance.
 
     Raises:
         ValueError: There are no utterances, or no repetitions.
@@ -109,10 +140,20 @@ def fresh_panel(table: VoteTable, *, rng: np.random.Generator, repetitions: int 
     """
     _check_repetitions(repetitions)
     truth, sizes = table.distributions, table.annotators
-    total = np.zeros((len(sizes), len(scored_metrics())))
-    for _ in range(repetitions):
-        total += scores(truth, rng.multinomial(sizes, truth) / sizes[:, None])
-    return total / repetitions
+    panels = (rng.multinomial(sizes, truth) / sizes[:, None] for _ in range(repetitions))
+    return _mean_statistics(((truth, panel) for panel in panels), labels)
+
+
+def _mean_statistics(
+    pairs: Iterable[tuple[Floats, Floats]], labels: Sequence[str]
+) -> dict[str, Floats]:
+    total: dict[str, Floats] = {}
+    count = 0
+    for truth, prediction in pairs:
+        count += 1
+        for name, found in statistics(truth, prediction, labels).items():
+            total[name] = total[name] + found if name in total else found
+    return {name: found / count for name, found in total.items()}
 
 
 def _halves(

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambi_tasks.metrics.validation import Floats
-from ambi_tasks.statistics.bootstrap import cluster_sums
+from ambi_tasks.statistics.bootstrap import Clusters
 
 
 def uniform(distributions: Floats) -> Floats:
@@ -48,8 +48,9 @@ def label_prior(distributions: Floats, speakers: NDArray[np.str_]) -> Floats:
            [1.  , 0.  ],
            [1.  , 0.  ]])
     """
-    sums, sizes, position = cluster_sums(distributions, speakers)
-    if len(sizes) < 2:  # noqa: PLR2004
+    clusters = Clusters.of(speakers)
+    if len(clusters.names) < 2:  # noqa: PLR2004
         raise ValueError("The label prior needs two speakers or more, to predict each by others.")
+    sums, sizes = clusters.sums(distributions), clusters.sizes
     others: Floats = (sums.sum(axis=0) - sums) / (sizes.sum() - sizes)[:, None]
-    return others[position]
+    return others[clusters.position]

@@ -10,26 +10,11 @@ from ambi_tasks.corpora.corpus import Utterance
 from ambi_tasks.errors import UserError
 from ambi_tasks.labels import LabelRule
 from ambi_tasks.metrics import get_metric
-from ambi_tasks.metrics.validation import Floats
-from ambi_tasks.statistics.bootstrap import clustered_intervals
-from ambi_tasks.statistics.ceiling import fresh_panel, scored_metrics, scores, split_half
+from ambi_tasks.statistics.bootstrap import RESAMPLES, Clusters, ClusterSums, resample
+from ambi_tasks.statistics.ceiling import fresh_panel, scored_metrics, split_half, statistics
 from ambi_tasks.statistics.floors import label_prior, uniform
+from ambi_tasks.statistics.inference import Score, intervals
 from ambi_tasks.statistics.votes import VoteTable, vote_table
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A mean over utterances with its 95 % interval.
-
-    Attributes:
-        value: The mean.
-        low: Lower end.
-        high: Upper end.
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +81,14 @@ def reference_scores(
     *,
     seed: int,
     repetitions: int = 200,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
     silent: Collection[str] = (),
 ) -> ReferenceScores:
     """Score the floors and the annotators themselves by every metric of distributions.
 
-    Values are means over utterances. Intervals are 95 % percentile intervals over resampled
-    speakers (`clustered_intervals`), with the values of the utterances as they are: they say how
-    the numbers would vary with other speakers, not with other annotators.
+    Intervals are 95 % intervals over resampled speakers (`intervals`), with the statistics of the
+    utterances as they are: they say how the numbers would vary with other speakers, not with other
+    annotators.
 
     Args:
         utterances: As a corpus yields them; their audio is not touched.
@@ -129,21 +114,24 @@ def reference_scores(
     speakers = len(np.unique(table.speakers))
     _check(table, speakers)
     halves_rng, panels_rng, bootstrap_rng = np.random.default_rng(seed).spawn(3)
-    truth = table.distributions
-    values = {
-        "uniform": scores(truth, uniform(truth)),
-        "label_prior": scores(truth, label_prior(truth, table.speakers)),
-        "split_half": split_half(table, rng=halves_rng, repetitions=repetitions),
-        "fresh_panel": fresh_panel(table, rng=panels_rng, repetitions=repetitions),
+    truth, labels = table.distributions, rule.classes
+    found = {
+        "uniform": statistics(truth, uniform(truth), labels),
+        "label_prior": statistics(truth, label_prior(truth, table.speakers), labels),
+        "split_half": split_half(table, labels, rng=halves_rng, repetitions=repetitions),
+        "fresh_panel": fresh_panel(table, labels, rng=panels_rng, repetitions=repetitions),
     }
-    intervals = clustered_intervals(
-        np.hstack(list(values.values())), table.speakers, rng=bootstrap_rng, resamples=resamples
-    )
-    ends = np.split(intervals, len(values))
+    clusters, metrics = Clusters.of(table.speakers), scored_metrics(labels)
+    sums = [
+        ClusterSums.of(metric.name, by_metric[metric.name], clusters, metric)
+        for by_metric in found.values()
+        for metric in metrics
+    ]
+    drawn = resample(sums, rng=bootstrap_rng, resamples=resamples)
     return ReferenceScores(
         scores={
-            name: _scores_by_metric(columns.mean(axis=0), its_ends)
-            for (name, columns), its_ends in zip(values.items(), ends, strict=True)
+            name: intervals(drawn.columns(number * len(metrics), (number + 1) * len(metrics)))
+            for number, name in enumerate(found)
         },
         utterances=len(truth),
         speakers=speakers,
@@ -169,13 +157,6 @@ def _check(table: VoteTable, speakers: int) -> None:
             f"All utterances with two annotators are of the speaker '{table.speakers[0]}', but the "
             "label prior and the intervals need two or more speakers."
         )
-
-
-def _scores_by_metric(means: Floats, ends: Floats) -> dict[str, Score]:
-    return {
-        metric.name: Score(float(mean), float(low), float(high))
-        for metric, mean, (low, high) in zip(scored_metrics(), means, ends, strict=True)
-    }
 
 
 def _cell(score: Score) -> str:
