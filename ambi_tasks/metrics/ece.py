@@ -11,13 +11,15 @@ from ambi_tasks.metrics.validation import SAME, Floats, distributions
 
 Correctness = Literal["soft", "hard"]
 
+_MOST_BINS = 1000
+
 
 def _statistics(
     truth: ArrayLike, prediction: ArrayLike, *, bins: int = 10, correctness: Correctness = "soft"
 ) -> Floats:
     """Per utterance and bin: whether it falls there, its confidence, its correctness; (N, 3 B)."""
-    if bins < 1:
-        raise ValueError(f"bins is {bins}, but must be at least 1.")
+    if not 1 <= bins <= _MOST_BINS:
+        raise ValueError(f"bins is {bins}, but must be between 1 and {_MOST_BINS}.")
     if correctness not in {"soft", "hard"}:
         raise ValueError(f"correctness is '{correctness}', but must be 'soft' or 'hard'.")
     p, q = distributions(truth, prediction)
@@ -62,7 +64,7 @@ def expected_calibration_error(
     Args:
         truth: (N, K), the annotators' distributions.
         prediction: (N, K), the model's.
-        bins: Number of bins, at least 1.
+        bins: Number of bins, 1 to 1000.
         correctness: "soft": as above. "hard": whether the class is one of the truth's most probable
             ones, as in `acc`.
 

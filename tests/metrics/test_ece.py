@@ -92,7 +92,8 @@ def test_one_bin_compares_the_means():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"bins": 0}, r"^bins is 0, but must be at least 1\.$"),
+        ({"bins": 0}, r"^bins is 0, but must be between 1 and 1000\.$"),
+        ({"bins": 10**9}, r"^bins is 1000000000, but must be between 1 and 1000\.$"),
         ({"correctness": "firm"}, r"^correctness is 'firm', but must be 'soft' or 'hard'\.$"),
     ],
 )

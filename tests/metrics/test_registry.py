@@ -212,7 +212,7 @@ def test_options_of_some_metrics_leave_the_others():
             {"ece": {"bins": "5"}},
             r"^The metric 'ece': bins is '5', but input should be a valid int",
         ),
-        ({"ece": {"bins": 0}}, r"^The metric 'ece': bins is 0, but must be at least 1\.$"),
+        ({"ece": {"bins": 0}}, r"^The metric 'ece': bins is 0, but must be between 1 and 1000\.$"),
         ({"js": {"root": 1}}, r"^The metric 'js': root is 1, but input should be a valid boolean"),
         ({"js": {"base": 1}}, r"^The metric 'js': base is 1, but must be a finite number above 1"),
         ({"acc": {"ties": "last"}}, r"^The metric 'acc': ties is 'last', but input should be 'exp"),
