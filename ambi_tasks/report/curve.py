@@ -68,6 +68,7 @@ class Pool:
     Attributes:
         strategy: What combines them.
         settings: What is set of it.
+        labels: Names of the classes, (K,).
         truth: (U, K).
         contributions: What each draw puts into the mixture, (U, N, K); 0 where it is not readable.
         evidence: By which the strategy weighs them, (U, N).
@@ -76,6 +77,7 @@ class Pool:
 
     strategy: Strategy[Any]
     settings: StrategyFields
+    labels: tuple[str, ...]
     truth: Floats
     contributions: Floats
     evidence: Evidence
@@ -109,17 +111,21 @@ def curve_metrics(names: Sequence[str]) -> list[Metric]:
     """The metrics of these names.
 
     Raises:
-        UserError: There is none of a name, or it does not score distributions.
+        UserError: There is none of a name, or it does not score the prediction of an utterance.
     """
     found = [get_metric(name) for name in dict.fromkeys(names)]
     for metric in found:
-        if metric.needs != "distributions":
-            known = [one.name for one in all_metrics().values() if one.needs == "distributions"]
+        if not _has_curve(metric):
+            known = [one.name for one in all_metrics().values() if _has_curve(one)]
             raise UserError(
-                f"'{metric.name}' does not score predictions, so it has no curve; there are curves "
-                f"of: {', '.join(known)}."
+                f"'{metric.name}' does not score predictions one by one, so it has no curve; there "
+                f"are curves of: {', '.join(known)}."
             )
     return found
+
+
+def _has_curve(metric: Metric) -> bool:
+    return metric.needs == "distributions" and metric.level == "utterance"
 
 
 def draw_counts(draws: int) -> list[int]:
@@ -155,6 +161,7 @@ def read_pool(utterances: Iterable[LoggedUtterance]) -> Pool:
     return Pool(
         strategy=first.strategy,
         settings=first.settings,
+        labels=tuple(first.record["labels"]),
         truth=truth,
         contributions=contributions,
         evidence=Evidence.stack(evidence),
@@ -299,7 +306,7 @@ def _scores(
         utterances, choices, classes = predictions.shape
         truth = np.repeat(pool.truth[part], choices, axis=0)
         for metric in metrics:
-            found = metric.function(truth, predictions.reshape(-1, classes))
+            found = metric.compute(truth, predictions.reshape(-1, classes), labels=pool.labels)
             values[metric.name].append(found.reshape(utterances, choices).mean(axis=1))
     return {name: float(np.concatenate(found).mean()) for name, found in values.items()}
 

@@ -30,7 +30,11 @@ from ambi_tasks.strategies import StrategyFields, combine, registry, strategy
 from ambi_tasks.strategies.evidence import Evidence, Floats
 from tests.report.builders import draw, fields, logged, record
 
-METRICS = [one.name for one in all_metrics().values() if one.needs == "distributions"]
+METRICS = [
+    one.name
+    for one in all_metrics().values()
+    if one.needs == "distributions" and one.level == "utterance"
+]
 SAMPLED = ("sc", "bon", "wbon", "almv", "walmv")
 
 
