@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -113,10 +113,15 @@ class HuggingFaceBackend(Backend):
 
     @cached_property
     def _config(self) -> Any:
-        return self._from_pretrained("AutoConfig", self._loading)
+        return self._loaded(transformers.AutoConfig.from_pretrained, self._loading)
 
     @cached_property
     def _family(self) -> type[Family]:
+        if getattr(self._config, "is_encoder_decoder", False):
+            raise UserError(
+                f"alm_hf runs models whose prompt and answer are one text; "
+                f"'{self._config.model_type}' has a decoder apart from it."
+            )
         return family_of(self._config.model_type)
 
     @property
@@ -133,10 +138,10 @@ class HuggingFaceBackend(Backend):
     @cached_property
     def _engine(self) -> Engine:
         _log.info("alm_hf: loading %s on %s.", self._pretrained, self._device)
-        processor = self._from_pretrained("AutoProcessor", self._loading)
+        processor = self._loaded(self._family.load_processor, self._loading)
         settings = {name: value for name, value in self._placing.items() if value is not None}
-        model = self._from_pretrained(
-            self._family.auto_class, self._loading | settings | {"dtype": self._weights_dtype()}
+        model = self._loaded(
+            self._family.load_model, self._loading | settings | {"dtype": self._weights_dtype()}
         )
         if "device_map" not in settings:
             model = model.to(self._device)
@@ -148,14 +153,13 @@ class HuggingFaceBackend(Backend):
         # Half precision is slow and inexact on a CPU, where memory is not what is short.
         return torch.float32 if self._device == "cpu" else "auto"
 
-    def _from_pretrained(self, auto_class: str, settings: dict[str, Any]) -> Any:
+    def _loaded(self, load: Callable[..., Any], settings: dict[str, Any]) -> Any:
         try:
-            return getattr(transformers, auto_class).from_pretrained(self._path, **settings)
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
+            return load(self._path, **settings)
+        except (ImportError, OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0].strip().rstrip(".")
             raise UserError(
-                f"alm_hf cannot load '{self._pretrained}': {reason} Name a folder or a hub model "
-                f"with --model_args pretrained=..., or try the bundled one with pretrained={DEMO}."
+                f"alm_hf cannot load '{self._pretrained}': {reason}. {_advice(error)}"
             ) from error
 
     def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
@@ -209,6 +213,17 @@ class HuggingFaceBackend(Backend):
             "ambi_tasks_version": ambi_tasks.__version__,
             "torch_version": version("torch"),
         }
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return "Install that, or run another model with --model_args pretrained=..."
+    if "trust_remote_code" in str(error):
+        return "Once you have read that code, allow it with --model_args trust_remote_code=True."
+    return (
+        f"Name a folder or a hub model with --model_args pretrained=..., or try the bundled one "
+        f"with pretrained={DEMO}."
+    )
 
 
 def _files_sha256(folder: str) -> str:

@@ -17,7 +17,7 @@ from ambi_tasks.errors import UserError
 from model_adapters.backend import Answer, Conversation, Decoding, DrawOrder, Score, ScoreOrder
 from model_adapters.huggingface.families import Family
 from model_adapters.huggingface.memory import is_out_of_memory, rows_that_fit
-from model_adapters.huggingface.prefix import Prefix, Reader, token_positions
+from model_adapters.huggingface.prefix import Prefix, Reader, logits_behind, token_positions
 from model_adapters.huggingface.sampling import StopAtStrings, TokenChooser, before_stop
 
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
@@ -81,6 +81,7 @@ class Engine:
             "model_device": str(self._model.device),
             "batch_size": self._batch_size,
             "clips_truncated": len(self.truncated),
+            "longest_audio": self._family.longest_audio(self._processor),
         }
 
     def _check_clips(self, conversations: Iterable[Conversation]) -> None:
@@ -151,9 +152,8 @@ class Engine:
         while left:
             done: set[int] = set()
             try:
-                for group in _groups(
-                    [kinds[n] for n in left], [sizes[n] for n in left], self._batch_size
-                ):
+                together = self._batch_size if self._family.reads_together else 1
+                for group in _groups([kinds[n] for n in left], [sizes[n] for n in left], together):
                     positions = [left[n] for n in group]
                     for place, result in work(positions):
                         yield positions[place], result
@@ -214,15 +214,7 @@ class Engine:
                 yield from [(torch.zeros(0), torch.ones(0, dtype=torch.bool))] * len(batch)
                 continue
             which = torch.tensor([place for place, _ in batch], device=targets.device)
-            ids = torch.cat([prefix.ids[which, -1:], targets[:, :-1]], dim=1)
-            mask = torch.cat([prefix.mask[which], inside[:, :-1].to(prefix.mask.dtype)], dim=1)
-            output = self._model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=token_positions(mask)[:, -ids.shape[1] :],
-                **prefix.rows(which),
-            )
-            logits = output.logits.float()
+            logits = logits_behind(self._model, prefix, which, targets, inside)
             own = logits.gather(-1, targets[..., None])[..., 0] - logits.logsumexp(dim=-1)
             greedy = logits.argmax(dim=-1) == targets
             for row in range(len(batch)):
@@ -238,7 +230,7 @@ class Engine:
         return padded, torch.arange(padded.shape[1], device=device) < lengths[:, None]
 
     def _waveform(self, clip: Clip) -> Waveform:
-        rate = self._processor.feature_extractor.sampling_rate
+        rate = self._family.sampling_rate(self._processor)
         return self._fit(clip, load_waveform(clip, rate), rate)
 
     def _fit(self, clip: Clip, waveform: Waveform, rate: int) -> Waveform:
@@ -353,7 +345,7 @@ def _groups(
     Args:
         kinds: What must be equal in a group, by order.
         sizes: Rows that each order takes.
-        batch_size: Most rows of a group of several orders.
+        batch_size: Most rows of a group of several orders; 1 for groups of one order.
 
     Yields:
         Positions of orders.

@@ -16,8 +16,11 @@ import torch
 from transformers.cache_utils import DynamicLayer
 
 from ambi_tasks.audio import Clip, Waveform
+from ambi_tasks.errors import UserError
 from model_adapters.backend import Conversation
 from model_adapters.huggingface.families import Family
+
+_CHECKED_TOKENS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,30 @@ def token_positions(mask: torch.Tensor) -> torch.Tensor:
     return (mask.long().cumsum(dim=-1) - 1).clamp(min=0)
 
 
+def logits_behind(
+    model: Any, prefix: Prefix, which: torch.Tensor, targets: torch.Tensor, inside: torch.Tensor
+) -> torch.Tensor:
+    """What a model says before each of given tokens, in one pass, (R, T, V).
+
+    Args:
+        model: The model.
+        prefix: Conversations.
+        which: Place in the prefix of each row, (R,).
+        targets: The tokens, padded on the right, (R, T).
+        inside: Where they are none, (R, T).
+    """
+    ids = torch.cat([prefix.ids[which, -1:], targets[:, :-1]], dim=1)
+    mask = torch.cat([prefix.mask[which], inside[:, :-1].to(prefix.mask.dtype)], dim=1)
+    output = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=token_positions(mask)[:, -ids.shape[1] :],
+        **prefix.rows(which),
+    )
+    logits: torch.Tensor = output.logits.float()
+    return logits
+
+
 class Reader:
     """Reads conversations into prefixes."""
 
@@ -72,12 +99,61 @@ class Reader:
         self._family = family
         self._waveform_of = waveform_of
         self._shares = True
+        self._checked = family.tested
         # transformers 5.24 renamed the argument and the output's field.
         known = inspect.signature(model.forward).parameters
         self._cache_name = "cache" if "cache" in known else "past_key_values"
 
     def read(self, conversations: Sequence[Conversation]) -> Prefix:
-        """Encode the clips and fill the cache with the prompts, each once."""
+        """Encode the clips and fill the cache with the prompts, each once.
+
+        Raises:
+            UserError: The model is of no tested family, and cannot be run like one.
+        """
+        if self._checked:
+            return self._read(conversations)
+        try:
+            prefix = self._read(conversations)
+            self._compare_with_plain_generation(conversations[0])
+        except torch.OutOfMemoryError:
+            raise
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise self._refusal(f"shown a clip as most models are, it fails ({error})") from error
+        self._checked = True
+        return prefix
+
+    def _refusal(self, reason: str) -> UserError:
+        return UserError(
+            f"alm_hf cannot draw from a model of the type '{self._model.config.model_type}': "
+            f"{reason}. Write a family or an adapter for it (docs/adding_a_model.md)."
+        )
+
+    def _compare_with_plain_generation(self, conversation: Conversation) -> None:
+        """See that the model goes on from a prompt that was kept as it does in plain generation.
+
+        Raises:
+            UserError: It does not.
+        """
+        inputs = self._inputs([conversation])
+        plain = self._model.generate(
+            **inputs,
+            max_new_tokens=_CHECKED_TOKENS,
+            do_sample=False,
+            return_dict_in_generate=True,
+            output_logits=True,
+        )
+        tokens = plain.sequences[:, inputs["input_ids"].shape[1] :]
+        expected = torch.stack(plain.logits, dim=1).float().softmax(dim=-1)
+        prefix, first = self._read([conversation]), torch.zeros_like(tokens[:, 0])
+        found = logits_behind(self._model, prefix, first, tokens, torch.ones_like(tokens))
+        distance = float((found.softmax(dim=-1) - expected).abs().sum(dim=-1).max()) / 2
+        if distance > (1e-3 if self._model.dtype == torch.float32 else 0.1):
+            raise self._refusal(
+                f"behind a prompt that was kept, its probabilities are others than in plain "
+                f"generation (by {distance:.3f})"
+            )
+
+    def _read(self, conversations: Sequence[Conversation]) -> Prefix:
         groups = (
             _groups(conversations) if self._shares else [[n] for n in range(len(conversations))]
         )
@@ -96,7 +172,7 @@ class Reader:
         cache, head_ids, head_mask = self._read_heads(heads, firsts, mask, inputs)
         if any(len(group) > 1 for group in groups) and not _is_plain(cache):
             self._shares = False  # windows and states cannot have padding in their midst
-            return self.read(conversations)
+            return self._read(conversations)
         of = {position: number for number, group in enumerate(groups) for position in group}
         which = torch.tensor([of[n] for n in range(len(rows))], device=firsts.device)
         rests = [row[lengths[of[n]] :] for n, row in enumerate(rows)]
@@ -104,9 +180,8 @@ class Reader:
 
     def _inputs(self, conversations: Sequence[Conversation]) -> Any:
         clips = [clip for turns in conversations for turn in turns for clip in turn.clips]
-        texts = [self._family.chat_text(self._processor, turns) for turns in conversations]
-        inputs = self._family.model_inputs(
-            self._processor, texts, [self._waveform_of(clip) for clip in clips]
+        inputs = self._family.inputs(
+            self._processor, conversations, [self._waveform_of(clip) for clip in clips]
         )
         return inputs.to(self._model.device, self._model.dtype)  # casts the floating inputs alone
 
@@ -114,10 +189,11 @@ class Reader:
         """The tokens of conversations about the same clips, of which the first one's are known."""
         if len(group) == 1:
             return [first]
-        texts = [self._family.chat_text(self._processor, turns) for turns in group]
-        found = [self._expanded(text, first) for text in texts]
-        if found[0] == first:
-            return found
+        if "inputs" not in vars(self._family):  # where the family has its own way, ask it
+            texts = [self._family.chat_text(self._processor, turns) for turns in group]
+            found = [self._expanded(text, first) for text in texts]
+            if found[0] == first:
+                return found
         # The processor writes audio otherwise than by repeating a token: ask it for each.
         rows = [self._inputs([turns]) for turns in group]
         return [row["input_ids"][0].tolist() for row in rows]
@@ -163,7 +239,13 @@ class Reader:
             do_sample=False,
             return_dict_in_generate=True,
         )
-        return output[self._cache_name], ids, head_mask
+        cache = output.get("cache", output.get("past_key_values"))
+        # A recurrent layer keeps one state of all that it has read; many of them take several new
+        # tokens, as scoring does, for the start of another text.
+        layers = getattr(cache, "layers", None)
+        if not layers or any(hasattr(layer, "recurrent_states") for layer in layers):
+            raise self._refusal("it keeps more of its prompt than keys and values")
+        return cache, ids, head_mask
 
     def _read_rests(
         self,
