@@ -21,6 +21,7 @@ from model_adapters.backend import Conversation
 from model_adapters.huggingface.families import Family
 
 _CHECKED_TOKENS = 8
+_TOKEN_TYPES = {"token_type_ids", "mm_token_type_ids"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ class Reader:
                 rows[position] = row
             lengths.append(_head_length([rows[position] for position in group]))
         heads = [rows[group[0]][:length] for group, length in zip(groups, lengths, strict=True)]
-        cache, head_ids, head_mask = self._read_heads(heads, firsts, mask, inputs)
+        cache, head_ids, head_mask = self._read_heads(heads, mask, inputs)
         if any(len(group) > 1 for group in groups) and not _is_plain(cache):
             self._shares = False  # windows and states cannot have padding in their midst
             return self._read(conversations)
@@ -214,22 +215,27 @@ class Reader:
     def _read_heads(
         self,
         heads: Sequence[list[int]],
-        firsts: torch.Tensor,
         mask: torch.Tensor,
         inputs: Any,
     ) -> tuple[Any, torch.Tensor, torch.Tensor]:
-        """Fill a cache with the heads, and say what they are, (G, H)."""
-        ids, head_mask = _left_padded(heads, firsts.device)
-        beside = {  # other inputs that go along with the tokens, such as their types
+        """Fill a cache with the heads, and say what they are, (G, H).
+
+        Args:
+            heads: Their tokens.
+            mask: Of the conversations that they begin, (G, T).
+            inputs: What else the model is given for these.
+        """
+        ids, head_mask = _left_padded(heads, mask.device)
+        # By name: a mask of audio features can happen to have the shape of the tokens.
+        beside = {
             name: _left_padded(
                 [
                     row[kept.bool()].tolist()[: len(head)]
-                    for row, kept, head in zip(value, mask, heads, strict=True)
+                    for row, kept, head in zip(inputs[name], mask, heads, strict=True)
                 ],
-                firsts.device,
+                mask.device,
             )[0]
-            for name, value in inputs.items()
-            if isinstance(value, torch.Tensor) and value.shape == firsts.shape
+            for name in _TOKEN_TYPES & inputs.keys()
         }
         output = self._model.generate(
             input_ids=ids,

@@ -17,6 +17,7 @@ GREEDY = Decoding(max_new_tokens=6)
 SAMPLED = Decoding(do_sample=True, temperature=0.9, max_new_tokens=6)
 BEAMS = Decoding(num_beams=3, max_new_tokens=5)
 ANSWERS = ("happy and sad", "neutral")
+OF_TOKENS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 
 
 def draws(engine: Engine, orders: list[DrawOrder]) -> dict[tuple[str, int], Answer]:
@@ -42,7 +43,7 @@ def teacher_forced(subject: Subject, conversation: Conversation) -> list[float]:
         tokens = subject.processor.tokenizer(answer, add_special_tokens=False).input_ids
         target = torch.tensor([tokens])
         whole = dict(inputs)
-        for name in ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids"):
+        for name in OF_TOKENS:
             if name in inputs:
                 new = {"input_ids": target, "attention_mask": torch.ones_like(target)}.get(
                     name, torch.zeros_like(target)
@@ -137,3 +138,32 @@ def test_two_clips_in_one_question(subject: Subject, clips: list[Clip]) -> None:
     expected = [teacher_forced(subject, conversation) for conversation in (there, back)]
     np.testing.assert_allclose(found, expected, atol=1e-3)
     assert found[0] != found[1]
+
+
+def test_questions_about_one_clip_are_read_together(subject: Subject, clips: list[Clip]) -> None:
+    """What they have in common is read once, and each one's rest behind it."""
+    conversations = [
+        (*asking(clips[0]), Turn("assistant", answer), Turn("user", f"Is this answer {word}?"))
+        for answer, word in [("happy", "right"), ("sad and angry", "wrong"), ("happy", "good")]
+    ]
+    found = scored(subject.engine(8), *conversations, asking(clips[1]))
+    expected = [teacher_forced(subject, one) for one in (*conversations, asking(clips[1]))]
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_a_prompt_as_long_as_its_features(subject: Subject, clips: list[Clip]) -> None:
+    """The mask of the features then has the shape of the tokens, and still is none of them."""
+    text, longest = "How?", 0
+    while True:
+        inputs = subject.inputs((Turn("user", text, (clips[0],)),))
+        shapes = [value.shape for name, value in inputs.items() if name not in OF_TOKENS]
+        longest = max((shape[1] for shape in shapes if len(shape) == 2), default=0)
+        length = inputs["input_ids"].shape[1]
+        if length >= longest:
+            break
+        text += "z" * max(1, (longest - length) // 4)
+    if length != longest:
+        pytest.skip(f"{subject.case.model_type}: no mask of features is as long as a prompt")
+    conversation = (Turn("user", text, (clips[0],)),)
+    (found,) = scored(subject.engine(), conversation)
+    np.testing.assert_allclose(found, teacher_forced(subject, conversation), atol=1e-3)
