@@ -40,8 +40,8 @@ class Phi4Multimodal(Family):
             return model
         if not is_peft_available():
             raise ImportError("its LoRA for speech needs the library peft")
-        model.load_adapter(path, adapter_name="speech", adapter_kwargs=where)
-        model.set_adapter("speech")
+        model.load_adapter(path, adapter_kwargs=where)
+        model.enable_adapters()
         return model
 
     @classmethod

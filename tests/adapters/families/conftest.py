@@ -46,6 +46,11 @@ CASES = [
     Case("phi4_multimodal", "Phi4MultimodalForCausalLM"),
     Case("gemma3n", "Gemma3nForConditionalGeneration", built=tiny.gemma3n),
     Case("granite_speech", "GraniteSpeechForConditionalGeneration", built=tiny.granite_speech),
+    Case(
+        "granite_speech_plus",
+        "GraniteSpeechPlusForConditionalGeneration",
+        built=tiny.granite_speech_plus,
+    ),
     Case("glmasr", "GlmAsrForConditionalGeneration"),
     Case("qwen3_asr", "Qwen3ASRForConditionalGeneration"),
 ]

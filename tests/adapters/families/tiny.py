@@ -508,26 +508,33 @@ class StandInFeatures(transformers.SequenceFeatureExtractor):  # type: ignore[mi
         )
 
 
-def granite_speech() -> tuple[Any, Any]:
-    """Not to be saved: see `StandInFeatures`."""
+def granite_speech(plus: bool = False, lora: bool = False) -> tuple[Any, Any]:
+    """Not to be loaded by its own class of processor: see `StandInFeatures`."""
     tokenizer = build_tokenizer("<|audio|>")
     processor = transformers.GraniteSpeechProcessor(
         StandInFeatures(160, RATE, 0.0), tokenizer, chat_template=tokenizer.chat_template
     )
-    config = transformers.GraniteSpeechConfig(
-        encoder_config={"num_layers": 1, "hidden_dim": 16, "num_heads": 2, "output_dim": 8},
+    encoder = {"num_layers": 2, "hidden_dim": 16, "num_heads": 2, "output_dim": 8}
+    name = "GraniteSpeechPlus" if plus else "GraniteSpeech"
+    config = getattr(transformers, f"{name}Config")(
+        encoder_config=encoder | ({"cat_hidden_layers": [0]} if plus else {}),
         projector_config={
             "hidden_size": 16,
             "num_hidden_layers": 1,
             "num_attention_heads": 2,
             "intermediate_size": 16,
-            "encoder_hidden_size": 16,
+            "encoder_hidden_size": 32 if plus else 16,
         },
         text_config=decoder(len(tokenizer), tokenizer, model_type="granite"),
         audio_token_index=tokenizer.audio_token_id,
-        has_lora_adapter=False,
+        has_lora_adapter=lora,
     )
-    return finished(transformers.GraniteSpeechForConditionalGeneration(config), processor)
+    model = getattr(transformers, f"{name}ForConditionalGeneration")(config)
+    return finished(model, processor)
+
+
+def granite_speech_plus() -> tuple[Any, Any]:
+    return granite_speech(plus=True)
 
 
 def glmasr(folder: Path) -> None:
