@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 TASKS = "ambi_demo_sc,ambi_demo_almv,ambi_demo_tlr"
-LAUNCHER = ("torch.distributed.run", "--nproc-per-node", "2", "-m")  # what `accelerate launch` runs
+LAUNCHER = (
+    "torch.distributed.run",
+    "--standalone",
+    "--nproc-per-node",
+    "2",
+    "-m",
+)  # what `accelerate launch` runs
 
 
 def evaluate(folder: Path, *launcher: str) -> tuple[dict[str, Any], dict[str, Any]]:
