@@ -21,6 +21,7 @@ from lm_eval.utils import simple_parse_args_string
 from tqdm import tqdm
 
 from ambi_tasks.audio import Clip, clip_sha256
+from ambi_tasks.doctor.record import summary_of
 from ambi_tasks.errors import UserError
 from model_adapters.backend import (
     Answer,
@@ -449,6 +450,7 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         counts = {kind: tally.record(kind) for kind, tally in self._totals.items() if tally}
         info = {"adapter": self.adapter, **self.backend.describe(), **counts}
         info["processes"] = self.world_size
+        info["doctor"] = summary_of(self.backend.fingerprint())
         if self._verifier is not self:
             info["verifier"] = self._verifier.get_model_info()
         return info
