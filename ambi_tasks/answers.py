@@ -49,6 +49,8 @@ class Failure(str, Enum):
     """Nothing but white space, or nothing after the reasoning."""
     UNFINISHED_REASONING = "unfinished_reasoning"
     """A reasoning tag was opened and never closed: the answer was not reached."""
+    WITHHELD = "withheld"
+    """Whoever runs the model withheld the answer (a content filter); its text is not looked at."""
     REFUSAL = "refusal"
     """No object, and the text says that the model cannot or will not answer."""
     NO_OBJECT = "no_object"

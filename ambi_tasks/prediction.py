@@ -84,6 +84,15 @@ def was_cut(record: Mapping[str, Any]) -> bool:
     return record.get("finish_reason") == "length"
 
 
+def was_withheld(record: Mapping[str, Any]) -> bool:
+    """Whether whoever runs the model withheld an answer.
+
+    Args:
+        record: Of `draw_record`.
+    """
+    return record.get("finish_reason") == "content_filter"
+
+
 def read_draw(record: Mapping[str, Any], labels: Sequence[str]) -> Candidate:
     """Read one draw.
 
@@ -95,6 +104,8 @@ def read_draw(record: Mapping[str, Any], labels: Sequence[str]) -> Candidate:
         labels: The classes, in the order of every distribution.
     """
     answer = parse_answer(record["text"], labels)
+    if was_withheld(record):
+        answer = Answer(None, Failure.WITHHELD)
     if was_cut(record) and answer.distribution is not None and _unfinished(record["text"], answer):
         answer = Answer(None, Failure.TRUNCATED)
     return Candidate(

@@ -14,10 +14,10 @@ from typing import Any
 from ambi_tasks.corpus_scores import Pair
 from ambi_tasks.errors import UserError
 from ambi_tasks.metrics import Metric
-from ambi_tasks.prediction import Candidate, Prediction, ReadOut, read_draw, was_cut
+from ambi_tasks.prediction import Candidate, Prediction, ReadOut, read_draw, was_cut, was_withheld
 from ambi_tasks.strategies import Strategy, StrategyFields, combine, get_strategy
 from ambi_tasks.strategies.fields import VerifiedFields
-from ambi_tasks.verdicts import parse_rating
+from ambi_tasks.verdicts import RatingFailure, parse_rating
 
 ANSWERED = "_answered"
 """Ends the names of scores over answered utterances alone."""
@@ -140,6 +140,8 @@ def _judged(candidate: Candidate, verdict: Record | None, settings: VerifiedFiel
     if settings.score == "probability":
         score = _share(*verdict["log_likelihoods"])
         failure = NO_PROBABILITY if score is None else None
+    elif was_withheld(verdict):
+        score, failure = None, RatingFailure.WITHHELD.value
     else:
         assert settings.scale is not None
         rating = parse_rating(verdict["text"], *settings.scale, cut=was_cut(verdict))

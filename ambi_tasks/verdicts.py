@@ -43,6 +43,8 @@ class RatingFailure(str, Enum):
     """A reasoning tag was opened and never closed: the verdict was not reached."""
     TOO_LONG = "too_long"
     """More than `MAX_LENGTH` characters after the reasoning."""
+    WITHHELD = "withheld"
+    """Whoever runs the verifier withheld the verdict (a content filter)."""
     REFUSAL = "refusal"
     """No rating, and the text says that the model cannot or will not give one."""
     NO_NUMBER = "no_number"

@@ -98,13 +98,14 @@ class Answer:
             included, under the model's own distribution (temperature 1, nothing cut off); None
             where the engine does not say.
         tokens: Number of these tokens, None where unknown.
-        finish_reason: `stop` (end token or stop string) or `length`.
+        finish_reason: `stop` (end token or stop string), `length`, or `content_filter`: whoever
+            runs the model withheld the answer.
     """
 
     text: str
     log_likelihood: float | None = None
     tokens: int | None = None
-    finish_reason: Literal["stop", "length"] = "stop"
+    finish_reason: Literal["stop", "length", "content_filter"] = "stop"
 
 
 @dataclass(frozen=True, slots=True)
