@@ -1,0 +1,222 @@
+"""Whole runs of the harness: strategies, verifiers, the store of draws, and no key anywhere."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lm_eval
+import pytest
+from lm_eval.tasks import TaskManager
+from lm_eval.utils import handle_non_serializable
+
+from ambi_tasks.errors import UserError
+from ambi_tasks.plugin import tasks_path
+from model_adapters.audio_lm import AudioLM
+from model_adapters.chat_api import ChatApiBackend
+from model_adapters.harness import model_class
+from tests.adapters.chat_api.conftest import backend
+from tests.adapters.chat_api.server import KEY, MODEL, Behaviour, ChatServer
+
+REPOSITORY = Path(__file__).parents[3]
+LIMIT = 3
+
+
+@pytest.fixture(scope="module")
+def manager() -> TaskManager:
+    return TaskManager(include_path=tasks_path(), include_defaults=False)
+
+
+@pytest.fixture(autouse=True)
+def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMBI_CACHE", str(tmp_path / "cache"))
+
+
+def evaluate(manager: TaskManager, model: AudioLM, *strategies: str, **metadata: Any) -> Any:
+    return lm_eval.simple_evaluate(
+        model=model,
+        tasks=[f"ambi_demo_{name}" for name in strategies],
+        task_manager=manager,
+        limit=LIMIT,
+        bootstrap_iters=0,
+        metadata=metadata or None,
+    )
+
+
+def scores(results: Any, task: str) -> dict[str, Any]:
+    found: dict[str, Any] = results["results"][task]
+    return {name: value for name, value in found.items() if isinstance(value, float)}
+
+
+def test_all_strategies_on_a_server_that_can(server: ChatServer, manager: TaskManager) -> None:
+    strategies = ["direct", "cot", "sc", "bon", "wbon", "tlr"]
+    results = evaluate(manager, AudioLM(backend(server)), *strategies)
+    for name in strategies:
+        assert 0 <= results["results"][f"ambi_demo_{name}"]["js,none"] <= 1
+    # direct, cot, one pool of samples and one of beams; the question and four labels
+    assert len(server.bodies) == LIMIT * (4 + 5)
+    bon = results["samples"]["ambi_demo_bon"][0]["doc"]
+    assert [round(draw["log_likelihood"], 3) for draw in bon["draws"]] == [-2, -4, -6, -8, -10]
+    info = results["config"]
+    assert info["provider"] == "vllm"
+    assert info["answered_by"] == {f"{MODEL}-2026-01-01": len(server.bodies)}
+    json.dumps(results, default=handle_non_serializable)
+
+
+def test_a_second_run_asks_nothing(server: ChatServer, manager: TaskManager) -> None:
+    first = evaluate(manager, AudioLM(backend(server)), "sc")
+    asked = len(server.bodies)
+    other = backend(server, base_url="http://127.0.0.1:9/v1")  # where nothing listens
+    again = evaluate(manager, AudioLM(other), "sc")
+    assert len(server.bodies) == asked
+    assert scores(first, "ambi_demo_sc") == scores(again, "ambi_demo_sc")
+
+
+def test_a_run_that_was_stopped_goes_on(server: ChatServer, manager: TaskManager) -> None:
+    whole = evaluate(manager, AudioLM(backend(server), keep_draws=False), "sc")
+    server.bodies.clear()
+    alone = {"offers": "seed;logprobs;prompt_logprobs", "max_requests": 20}
+    for _ in range(2):
+        with pytest.raises(UserError, match="max_requests=20"):
+            evaluate(manager, AudioLM(backend(server, **alone)), "sc")
+    last = evaluate(manager, AudioLM(backend(server)), "sc")
+    assert sum(body.get("n", 1) for body in server.bodies) == LIMIT * 16
+    assert scores(last, "ambi_demo_sc") == scores(whole, "ambi_demo_sc")
+
+
+def test_more_draws_extend_a_pool(server: ChatServer, manager: TaskManager) -> None:
+    evaluate(manager, AudioLM(backend(server)), "sc")
+    asked = len(server.bodies)
+    evaluate(manager, AudioLM(backend(server)), "sc", draws=20)
+    assert [body["n"] for body in server.bodies[asked:]] == [4] * LIMIT
+
+
+@pytest.mark.parametrize("strategy", ["bon", "wbon"])
+def test_what_a_provider_cannot_do_is_said_before_anything_is_sent(
+    server: ChatServer, manager: TaskManager, strategy: str
+) -> None:
+    chat = backend(server, "openai", key_variable="VLLM_API_KEY")
+    with pytest.raises(UserError, match="come without their log-likelihoods"):
+        evaluate(manager, AudioLM(chat), "sc", strategy)
+    assert server.bodies == []
+
+
+def test_it_judges_the_answers_of_another_adapter(server: ChatServer, manager: TaskManager) -> None:
+    with ChatServer() as judge:
+        model = AudioLM(
+            backend(server),
+            verifier="alm_api",
+            verifier_args=f"model={MODEL};provider=vllm;base_url={judge.url}",
+        )
+        results = evaluate(manager, model, "walmv", score="probability")
+        assert all("continue_final_message" in body for body in judge.bodies)
+        assert len(judge.bodies) == LIMIT * 3 * 3  # a question about each draw, yes and no
+        assert len(server.bodies) == LIMIT
+        assert results["config"]["verifier"]["endpoints"] == [judge.url]
+
+
+def test_withheld_answers_and_verdicts(server: ChatServer, manager: TaskManager) -> None:
+    server.behaviour.faults = ["filter_400"]
+    with ChatServer(Behaviour(always="filter_400")) as judge:
+        model = AudioLM(backend(server, num_concurrent=1), verifier=AudioLM(backend(judge)))
+        results = evaluate(manager, model, "almv")
+        docs = [sample["doc"] for sample in results["samples"]["ambi_demo_almv"]]
+    assert {one["failure"] for one in docs[0]["candidates"]} == {"withheld"}
+    verdicts = {one["verdict_failure"] for doc in docs[1:] for one in doc["candidates"]}
+    assert verdicts == {"withheld"}
+
+
+# --- the command line, and the key ---------------------------------------------------------------
+
+
+@pytest.fixture
+def everything_is_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Every logger of every library, at its lowest level."""
+    monkeypatch.setattr(logging.getLogger("lm_eval"), "propagate", True)
+    with caplog.at_level(1):
+        yield
+
+
+@pytest.mark.parametrize("fault", ["401", "forbidden", "google_key", "429", "cut", None])
+@pytest.mark.usefixtures("everything_is_logged")
+def test_the_key_is_nowhere_in_python(
+    server: ChatServer,
+    manager: TaskManager,
+    fault: str | None,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    server.behaviour.key = "other" if fault == "401" else KEY
+    server.behaviour.always = None if fault == "401" else fault
+    chat = backend(server, max_retries=1)
+    shown = [repr(chat), repr(vars(chat)), repr(chat._settings)]
+    try:
+        results = evaluate(manager, AudioLM(chat), "direct")
+        shown.append(json.dumps(results, default=handle_non_serializable))
+    except UserError as error:
+        shown.append(repr(error) + repr(error.__context__) + repr(error.__cause__))
+    assert server.headers[0]["authorization"] == f"Bearer {KEY}"
+    shown += [caplog.text, *capfd.readouterr()]
+    shown += [path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*.*")]
+    assert not [text for text in shown if KEY in text]
+
+
+COMMAND = """
+import ambi_tasks.plugin, runpy
+import model_adapters.chat_api
+ambi_tasks.plugin.install()
+runpy.run_module("lm_eval", run_name="__main__")
+"""
+
+
+def command(folder: Path, arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run the harness's command in a process of its own."""
+    options = ["--tasks", "ambi_demo_direct", "--limit", "2", "--model", "alm_api"]
+    options += ["--model_args", arguments, "--output_path", "results", "--log_samples"]
+    return subprocess.run(
+        [sys.executable, "-c", COMMAND, *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "HF_HUB_OFFLINE": "1", **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_the_command_line_shows_one_sentence_and_no_key(server: ChatServer, tmp_path: Path) -> None:
+    server.behaviour.key = KEY
+    arguments = f"model={MODEL},base_url={server.url},provider=openai"
+    wrong = {"OPENAI_API_KEY": "sk-wrong-key", "AMBI_CACHE": str(tmp_path / "empty")}
+    good = command(tmp_path, arguments, OPENAI_API_KEY=KEY)
+    assert "|ambi_demo_direct|" in good.stdout, good.stderr
+    bad = command(tmp_path, arguments, **wrong)
+    assert bad.stderr.splitlines()[-1] == (
+        f"error: alm_api: {server.url} does not accept the key in OPENAI_API_KEY."
+    )
+    trace = command(tmp_path, arguments, AMBI_TRACEBACK="1", **wrong)
+    assert "Traceback" in trace.stderr
+    files = [path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file()]
+    assert any("answered_by" in text for text in files)
+    shown = [*files, *(run.stdout + run.stderr for run in (good, bad, trace))]
+    assert not [text for text in shown if KEY in text or "sk-wrong-key" in text]
+    assert "HTTP Request" not in good.stderr
+
+
+def test_a_dry_run_of_the_command(server: ChatServer, tmp_path: Path) -> None:
+    arguments = f"model=gpt-audio,base_url={server.url},provider=openai,dry_run=True"
+    ended = command(tmp_path, arguments)
+    assert ended.returncode == 0, ended.stderr
+    assert "dry run, nothing was sent: 2 requests to gpt-audio" in ended.stdout
+    assert server.bodies == []
+
+
+def test_the_harness_knows_it_by_name() -> None:
+    assert model_class("alm_api").backend_class is ChatApiBackend
