@@ -105,7 +105,9 @@ def test_tasks_and_models_are_listed_with_no_flag(installed: Environment) -> Non
     listing = installed.lm_eval("ls", "tasks").stdout
     for name in ("ambi_demo_sc", "ambi_crema_d_direct", "ambi_iemocap_sc", "ambi_direct"):
         assert f"|{name} " in listing
-    assert "'alm_hf'" in installed.run(MODELS)
+    models = installed.run(MODELS)
+    assert "'alm_hf'" in models
+    assert "'alm_api'" in models
 
 
 def test_a_missing_corpus_is_reported_before_any_weight_is_read(installed: Environment) -> None:
