@@ -104,6 +104,16 @@ def test_a_cut_verdict_is_not_read():
     assert {one.verdict_failure for one in candidates} == {"truncated"}
 
 
+def test_what_a_content_filter_withheld_is_not_read():
+    kept_back = record("walmv", ANSWERS, ["8", "8", "2"])
+    kept_back["draws"][0]["finish_reason"] = "content_filter"
+    kept_back["verdicts"][1]["finish_reason"] = "content_filter"
+    first, second, third = score_utterance(kept_back, METRICS).candidates
+    assert (first.distribution, first.failure) == (None, "withheld")
+    assert (second.score, second.verdict_failure) == (None, "withheld")
+    assert third.score == 2
+
+
 def test_candidates_that_cannot_be_read_have_no_verdict():
     texts, verdicts = [*ANSWERS[:2], "Hm."], ["9", "1", None]
     scored = score_utterance(record("walmv", texts, verdicts), METRICS)

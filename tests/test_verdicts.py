@@ -228,7 +228,7 @@ def test_names_the_failure(text: str, failure: RatingFailure) -> None:
 
 
 def test_every_failure_has_a_case() -> None:
-    assert {failure for _, failure in FAILED} | {F.TRUNCATED} == set(F)
+    assert {failure for _, failure in FAILED} | {F.TRUNCATED, F.WITHHELD} == set(F)
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,12 @@ class Client:
         return state.attempt_number >= most
 
     def _count_fault(self, state: tenacity.RetryCallState) -> None:
-        self._record.faults[_fault(state).reason] += 1
+        fault = _fault(state)
+        self._record.faults[fault.reason] += 1
+        if self._record.faults[fault.reason] == 1:
+            _log.warning(
+                "alm_api: a request failed and is tried again: %s. Results count the others.", fault
+            )
 
 
 class _Budget:

@@ -3,8 +3,11 @@
 import json
 import logging
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import handle_non_serializable
 
+from ambi_tasks.audio import Clip
 from ambi_tasks.errors import UserError
 from ambi_tasks.plugin import tasks_path
 from model_adapters.audio_lm import AudioLM
@@ -210,6 +214,44 @@ def test_a_dry_run_of_the_command(server: ChatServer, tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     assert "dry run, nothing was sent: 2 requests to gpt-audio" in ended.stdout
     assert server.bodies == []
+
+
+INTERRUPTED = """
+import sys
+from model_adapters.audio_lm import AudioLM
+from model_adapters.chat_api import ChatApiBackend
+from lm_eval.api.instance import Instance
+url, model, path = sys.argv[1:]
+settings = {"do_sample": True, "temperature": 0.8, "max_gen_toks": 64}
+asked = Instance("generate_until", {}, ("ask", settings, {"audio": [{"path": path}]}), 0)
+asked.repeats = 200
+backend = ChatApiBackend(model=model, provider="vllm", base_url=url, offers="seed")
+AudioLM(backend).generate_until([asked] * 200, disable_tqdm=True)
+"""
+
+
+def test_an_interrupt_ends_it_at_once_and_loses_no_draw(
+    server: ChatServer, clip: Clip, tmp_path: Path
+) -> None:
+    server.behaviour.latency = 0.1
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    arguments = [server.url, MODEL, clip.path]
+    running = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, *arguments],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while len(server.bodies) < 40 and running.poll() is None:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=30)
+    assert said.splitlines()[-1] == "KeyboardInterrupt"
+    asked = len(server.bodies)
+    assert 40 <= asked < 200
+    with sqlite3.connect(tmp_path / "cache" / "draws.sqlite") as store:
+        ((kept,),) = store.execute("SELECT count(*) FROM draws")
+    assert asked - 16 <= kept <= asked
 
 
 def test_the_harness_knows_it_by_name() -> None:
