@@ -121,6 +121,16 @@ def test_a_missing_corpus_is_reported_before_any_weight_is_read(installed: Envir
     assert "Traceback" not in run.stderr
 
 
+def test_an_endpoint_without_a_key_is_one_sentence(installed: Environment) -> None:
+    run = installed.lm_eval(
+        *("--tasks", "ambi_demo_direct", "--model", "alm_api", "--model_args", "model=gpt-audio"),
+        OPENAI_API_KEY="",
+    )
+    assert run.stderr.splitlines()[-1] == (
+        "error: alm_api: there is no key; put it into the environment variable OPENAI_API_KEY."
+    )
+
+
 def test_the_traceback_can_be_had(installed: Environment) -> None:
     run = installed.lm_eval("--tasks", "ambi_iemocap_sc", "--model", "alm_hf", AMBI_TRACEBACK="1")
     assert "Traceback" in run.stderr

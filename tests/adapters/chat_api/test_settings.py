@@ -1,13 +1,19 @@
 """`--model_args` of `alm_api`."""
 
+import inspect
 import logging
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ambi_tasks.errors import UserError
 from model_adapters.chat_api import ChatApiBackend
+from model_adapters.chat_api.providers import OFFERS, PROVIDERS
 from model_adapters.harness import model_class
+
+PAGE = (Path(__file__).parents[3] / "docs" / "scaling.md").read_text(encoding="utf-8")
 
 
 def make(**settings: Any) -> ChatApiBackend:
@@ -108,3 +114,31 @@ def test_the_harness_makes_it() -> None:
     with pytest.raises(UserError, match="alm_api has no model_args 'api_key'") as caught:
         model_class("alm_api")(model="m", api_key="sk-1")
     assert "sk-1" not in str(caught.value)
+
+
+# --- the guide -----------------------------------------------------------------------------------
+
+
+def test_the_guide_has_the_providers_as_they_are() -> None:
+    header, _, *rows = re.findall(r"^\|.*\|$", PAGE.split("## What a provider")[1], re.MULTILINE)
+    columns = [cell.strip(" `") for cell in header.strip("|").split("|")]
+    assert set(columns[2:]) == set(OFFERS)
+    found = {}
+    for row in rows[: len(PROVIDERS)]:
+        name, key, *offered = (cell.strip() for cell in row.strip("|").split("|"))
+        offers = {column for column, cell in zip(columns[2:], offered, strict=True) if cell}
+        found[name.strip("`")] = (key.split("`")[1], "if the server" not in key, offers)
+    assert found == {
+        name: (one.key_variable, one.key_needed, set(one.offers)) for name, one in PROVIDERS.items()
+    }
+
+
+def test_the_guide_names_every_setting_and_its_default() -> None:
+    for name, parameter in inspect.signature(ChatApiBackend).parameters.items():
+        if name in ("batch_size", "max_batch_size", "device"):
+            continue
+        (said,) = re.findall(rf"^\|[^|]*`{name}`[^|]*\|([^|]*)\|.*\|$", PAGE, re.MULTILINE)
+        default = parameter.default
+        if default is not None:
+            shown = str(default) if isinstance(default, bool) else f"{default:g}"
+            assert said.strip() == shown
