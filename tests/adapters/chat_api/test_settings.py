@@ -134,10 +134,11 @@ def test_the_guide_has_the_providers_as_they_are() -> None:
 
 
 def test_the_guide_names_every_setting_and_its_default() -> None:
+    table = PAGE.split("## Settings")[1]
     for name, parameter in inspect.signature(ChatApiBackend).parameters.items():
         if name in ("batch_size", "max_batch_size", "device"):
             continue
-        (said,) = re.findall(rf"^\|[^|]*`{name}`[^|]*\|([^|]*)\|.*\|$", PAGE, re.MULTILINE)
+        (said,) = re.findall(rf"^\|[^|\n]*`{name}`[^|\n]*\|([^|\n]*)\|.*\|$", table, re.MULTILINE)
         default = parameter.default
         if default is not None:
             shown = str(default) if isinstance(default, bool) else f"{default:g}"
