@@ -6,9 +6,11 @@ models. Logs can be large, so their lines are read one by one, when they are ask
 """
 
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,7 +62,12 @@ class TaskLog:
         results_path: The results of the same run, None where there are none.
         reported: What they say of the task: `<metric>,<filter>` -> value, and more; None where
             they say nothing.
-        options: Metric -> option -> value, as the results have them.
+        config: The task's settings as the results have them (`configs.<task>`), with corpus, label
+            rule, strategy and prompt; empty where there are none.
+        settings: Those of the run (`config`): model, adapter, draws counted, and more.
+        seconds: What the run took, with all its tasks and with loading the weights; None where the
+            results do not say.
+        tasks_of_run: How many tasks of this benchmark it took them for.
     """
 
     task: str
@@ -69,7 +76,16 @@ class TaskLog:
     path: Path
     results_path: Path | None
     reported: Mapping[str, Any] | None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+    tasks_of_run: int = 1
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Metric -> option -> value, as the results have them."""
+        found = self.config.get("metrics", {})
+        return found if isinstance(found, dict) else {}
 
     @property
     def size(self) -> int | None:
@@ -102,6 +118,24 @@ class TaskLog:
                 f"counts {self.size}; the log is not complete."
             )
 
+    def utterance_at(self, offset: int, number: int) -> LoggedUtterance:
+        """Read one line, known from an earlier reading of the file.
+
+        Args:
+            offset: Where it begins, in bytes.
+            number: Of the line, for messages.
+
+        Raises:
+            UserError: It cannot be read or has no evidence.
+        """
+        where = f"{self.path}:{number}"
+        try:
+            with self.path.open("rb") as file:
+                file.seek(offset)
+                return _utterance(json.loads(file.readline()), where)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{where}: the line cannot be read ({error}).") from error
+
 
 @dataclass(frozen=True, slots=True)
 class Logs:
@@ -110,47 +144,55 @@ class Logs:
     Attributes:
         tasks: The logs of our tasks, in the order of their paths.
         skipped: A sentence for each task that is not ours.
+        broken: A sentence for each run or log of ours that cannot be used, where these were asked
+            for; see `find_logs`.
     """
 
     tasks: tuple[TaskLog, ...]
     skipped: tuple[str, ...]
+    broken: tuple[str, ...] = ()
 
 
-def find_logs(path: Path) -> Logs:
+def find_logs(path: Path, *, set_apart: bool = False) -> Logs:
     """Find the sample logs of our tasks.
 
     Args:
         path: A folder that the harness wrote into, at any depth; or one results file, for its run;
             or one sample log.
+        set_apart: Put what is wrong with one run into `Logs.broken`, and go on with the others.
 
     Raises:
-        UserError: There are none, a results file cannot be read, or it has no sample log beside it.
+        UserError: There are none; or, unless they are set apart, a results file cannot be read or
+            has no sample log beside it.
     """
-    runs = _runs(path)
     found: list[TaskLog] = []
     skipped: list[str] = []
-    for run in runs:
-        for task, log in run.logs(skipped):
-            if not log.is_file():
-                raise UserError(
+    broken: list[str] = []
+    for load in _runs(path):
+        try:
+            run = load()
+            for task, log in run.logs(skipped):
+                if log.is_file():
+                    found.append(run.task_log(task, log))
+                    continue
+                without = UserError(
                     f"{run.results}: it reports {task}, but there is no {log.name} beside it; "
                     f"evaluate with --log_samples, or keep the two together."
                 )
-            found.append(
-                TaskLog(
-                    task,
-                    run.model(log),
-                    run.time,
-                    log,
-                    run.results,
-                    run.reported(task),
-                    run.options(task),
-                )
-            )
+                if not set_apart:
+                    raise without
+                broken.append(str(without))
+        except UserError as error:
+            if not set_apart:
+                raise
+            broken.append(str(error))
     if not found:
-        others = f" ({' '.join(skipped)})" if skipped else ""
-        raise UserError(f"{path} holds no sample log of a task of this benchmark{others}.")
-    return Logs(tuple(found), tuple(skipped))
+        others = " ".join([*skipped, *broken])
+        raise UserError(
+            f"{path} holds no sample log of a task of this benchmark"
+            f"{f' ({others})' if others else ''}."
+        )
+    return Logs(tuple(found), tuple(skipped), tuple(broken))
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -177,21 +219,38 @@ class _Run:
             else:
                 skipped.append(f"{log} is of '{task}', no task of this benchmark, and skipped.")
 
-    def model(self, log: Path) -> str:
-        name = self.content.get("model_name")
-        return name if isinstance(name, str) and name else log.absolute().parent.name
+    def task_log(self, task: str, log: Path) -> TaskLog:
+        model = self.content.get("model_name")
+        configs = self.content.get("configs", {})
+        return TaskLog(
+            task=task,
+            model=model if isinstance(model, str) and model else log.absolute().parent.name,
+            time=self.time,
+            path=log,
+            results_path=self.results,
+            reported=_mapping(self.content.get("results", {}).get(task)),
+            config=_mapping(configs.get(task)) or {},
+            settings=_mapping(self.content.get("config")) or {},
+            seconds=_seconds(self.content.get("total_evaluation_time_seconds")),
+            tasks_of_run=sum(map(_is_ours, configs.values())) or 1,
+        )
 
-    def reported(self, task: str) -> Mapping[str, Any] | None:
-        found = self.content.get("results", {}).get(task)
-        return found if isinstance(found, dict) else None
 
-    def options(self, task: str) -> Mapping[str, Any]:
-        config = self.content.get("configs", {}).get(task)
-        found = config.get("metrics", {}) if isinstance(config, dict) else {}
-        return found if isinstance(found, dict) else {}
+def _mapping(value: Any) -> Mapping[str, Any] | None:
+    return value if isinstance(value, dict) else None
 
 
-def _runs(path: Path) -> list[_Run]:
+def _seconds(value: Any) -> float | None:
+    """The harness writes a number as a text."""
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return None
+    return seconds if 0 <= seconds < math.inf else None
+
+
+def _runs(path: Path) -> list[Callable[[], _Run]]:
+    """What reads each run, in the order of their paths."""
     if not path.exists():
         raise UserError(f"There is nothing at {path}.")
     if path.is_dir():
@@ -217,7 +276,7 @@ def _runs(path: Path) -> list[_Run]:
             f"{path} holds no results_<time>.json and no samples_<task>_<time>.jsonl; name the "
             f"folder that `lm_eval --log_samples --output_path` wrote."
         )
-    return [_run(folder, time, some, whole) for (folder, time), some in groups.items()]
+    return [partial(_run, folder, time, some, whole) for (folder, time), some in groups.items()]
 
 
 def _time(path: Path) -> str:

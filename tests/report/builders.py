@@ -76,7 +76,12 @@ def sc_lines(count: int = 3, draws: int = 4) -> list[Line]:
 
 
 def write_run(
-    folder: Path, logs: Mapping[str, Sequence[Line]], *, model: str = "m/one", time: str = TIME
+    folder: Path,
+    logs: Mapping[str, Sequence[Line]],
+    *,
+    model: str = "m/one",
+    time: str = TIME,
+    rule: Mapping[str, Any] | None = None,
 ) -> Path:
     """`results_<time>.json` and a sample log for each task.
 
@@ -85,16 +90,24 @@ def write_run(
         logs: Task -> its lines.
         model: Its name.
         time: When.
+        rule: Fields of the label rule beside its classes.
 
     Returns:
         The path of the results file.
     """
     place = folder / model.replace("/", "__")
     place.mkdir(parents=True, exist_ok=True)
-    corpus = {"name": "demo", "manifest_sha256": "0" * 64}
+    corpus = {
+        "name": "demo",
+        "manifest_sha256": "0" * 64,
+        "label_rule": {"classes": LABELS, **(rule or {})},
+    }
     content = {
         "results": {task: {"alias": task, **aggregated(lines)} for task, lines in logs.items()},
-        "configs": {task: {"task": task, "corpus": corpus} for task in logs},
+        "configs": {
+            task: {"task": task, "corpus": corpus, "strategy": lines[0]["doc"]["strategy"]}
+            for task, lines in logs.items()
+        },
         "model_name": model,
     }
     path = place / f"results_{time}.json"
