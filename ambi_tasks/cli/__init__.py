@@ -3,6 +3,7 @@
 import typer
 
 from ambi_tasks import plugin
+from ambi_tasks.cli.compare import compare
 from ambi_tasks.cli.corpora import app as corpora_app
 from ambi_tasks.cli.draws import app as draws_app
 from ambi_tasks.cli.prompts import app as prompts_app
@@ -14,6 +15,7 @@ app.add_typer(prompts_app, name="prompts")
 app.add_typer(draws_app, name="draws")
 app.command()(rescore)
 app.command()(curve)
+app.command()(compare)
 
 
 @app.callback()

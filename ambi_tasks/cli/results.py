@@ -1,7 +1,6 @@
 """`ambi rescore` and `ambi curve`: what can be said of a run from its results and log alone."""
 
 import csv
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from ambi_tasks.cli.console import (
 from ambi_tasks.errors import UserError
 from ambi_tasks.report import curve as numbers
 from ambi_tasks.report.curve import Point
+from ambi_tasks.report.naming import short_names
 from ambi_tasks.report.rescore import Comparison, Rescored, Value
 from ambi_tasks.report.rescore import rescore as score_again
 from ambi_tasks.report.sample_log import LoggedUtterance, TaskLog, find_logs
@@ -196,17 +196,7 @@ def _csv_rows(curves: Curves) -> Iterator[tuple[object, ...]]:
 
 
 def _named(curves: Curves) -> list[tuple[str, Sequence[Point]]]:
-    """Each curve's points under a name as short as tells them apart: task, then model, then run."""
-    logs = [log for log, _ in curves]
-    names = [log.task for log in logs]
-    if len({log.model for log in logs}) > 1:
-        names = [f"{name}, {log.model}" for name, log in zip(names, logs, strict=True)]
-    for more in ("time", "path"):
-        again = Counter(names)
-        names = [
-            f"{name}, {getattr(log, more)}" if again[name] > 1 else name
-            for name, log in zip(names, logs, strict=True)
-        ]
+    names = short_names([log for log, _ in curves])
     return [(name, points) for name, (_, points) in zip(names, curves, strict=True)]
 
 

@@ -126,10 +126,7 @@ def compare_runs(
             utterances are of one speaker.
         ValueError: A setting is out of range.
     """
-    _check_names(runs)
-    _check_rules(runs)
-    shared, left_out = _on_the_same_utterances(runs, common=common)
-    _check_truth(shared)
+    shared, left_out = align_runs(runs, common=common)
     speakers = len(np.unique(shared[0].speakers))
     if speakers == 1:
         raise UserError(
@@ -164,6 +161,27 @@ def compare_runs(
         method=method,
         level=level,
     )
+
+
+def align_runs(runs: Sequence[Run], *, common: bool = False) -> tuple[list[Run], dict[str, int]]:
+    """The runs on the same utterances, refused where their scores do not compare.
+
+    Args:
+        runs: Two or more, of different names.
+        common: Keep the utterances that all runs have; otherwise runs on different ones are
+            refused.
+
+    Returns:
+        The runs, and run -> how many of its utterances were left out.
+
+    Raises:
+        UserError: As for `compare_runs`; the sentence says what differs.
+    """
+    _check_names(runs)
+    _check_rules(runs)
+    shared, left_out = _on_the_same_utterances(runs, common=common)
+    _check_truth(shared)
+    return shared, left_out
 
 
 def holm(p: Sequence[float]) -> list[float]:
