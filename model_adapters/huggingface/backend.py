@@ -63,7 +63,8 @@ class HuggingFaceBackend(Backend):
             device_map: Given to transformers; the weights are then not moved to `device`.
             attn_implementation: Given to transformers.
             trust_remote_code: Run code that a checkpoint brings.
-            long_audio: `refuse` or `truncate` clips beyond the model's window.
+            long_audio: `refuse` or `truncate` clips beyond the model's window, or `chunk` them:
+                show them in equal pieces.
             batch_size: Answers that are decoded at once; all beams of a clip are, however many.
                 `auto` guesses from the free memory. Where memory runs out, it is halved.
             max_batch_size: Only for the harness's sake.
@@ -172,8 +173,12 @@ class HuggingFaceBackend(Backend):
 
     def _telling_of_cuts(self, found: Iterator[_Found]) -> Iterator[_Found]:
         yield from found
-        if cut := len(self._engine.truncated):
-            _log.warning("alm_hf: %d clip(s) were cut to the model's window.", cut)
+        for clips, what in (
+            (self._engine.truncated, "cut to the model's window"),
+            (self._engine.chunked, "shown in pieces that fit the model's window"),
+        ):
+            if clips:
+                _log.warning("alm_hf: %d clip(s) were %s.", len(clips), what)
 
     @cached_property
     def _model_sha(self) -> str | None:

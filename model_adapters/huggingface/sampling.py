@@ -1,83 +1,93 @@
 """Choosing tokens: greedy or by counter-based noise, with the model's own log-probability kept."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 from transformers import (
-    LogitsProcessor,
     LogitsProcessorList,
     MinPLogitsWarper,
-    PreTrainedTokenizerBase,
     RepetitionPenaltyLogitsProcessor,
-    StoppingCriteria,
     TemperatureLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
 
-from model_adapters.backend import Decoding
+from model_adapters.backend import Decoding, DrawOrder
 from model_adapters.noise import uniform
 
 
-class TokenChooser(LogitsProcessor):  # type: ignore[misc] # transformers is untyped here
-    """Chooses every token itself and leaves `generate` no choice but to take it.
+@dataclass(slots=True)
+class Writing:
+    """A draw that is being written.
+
+    Attributes:
+        position: Its order's, among all orders.
+        order: What was ordered.
+        index: Which draw of the order.
+        prompt: The prompt's tokens.
+        tokens: The answer's so far.
+        log_likelihood: Of these, under the model's own distribution.
+    """
+
+    position: int
+    order: DrawOrder
+    index: int
+    prompt: list[int]
+    tokens: list[int] = field(default_factory=list)
+    log_likelihood: float = 0.0
+
+
+def choose_tokens(logits: torch.Tensor, draws: Sequence[Writing]) -> tuple[list[int], list[float]]:
+    """Choose the next token of each draw.
 
     Sampling is by inversion: the token at which the cumulative probability passes a uniform number
     that depends on (pool, draw, step) alone. So a draw is the same in any batch.
 
-    Attributes:
-        log_probabilities: Per step the natural log-probability of the chosen tokens under the raw
-            logits, (rows,).
+    Args:
+        logits: Raw logits, (R, V).
+        draws: What the rows belong to, R of them.
+
+    Returns:
+        The tokens, and their natural log-probabilities under the raw logits.
     """
+    alike: dict[Decoding, list[int]] = {}
+    for row, draw in enumerate(draws):
+        alike.setdefault(draw.order.decoding, []).append(row)
+    chosen = torch.empty(len(draws), dtype=torch.long, device=logits.device)
+    for decoding, rows in alike.items():
+        part = logits if len(rows) == len(draws) else logits[rows]
+        chosen[rows] = _chosen(part, decoding, [draws[row] for row in rows])
+    own = logits.gather(-1, chosen[:, None])[:, 0] - logits.logsumexp(dim=-1)
+    tokens, log_probabilities = torch.stack([chosen.double(), own.double()]).tolist()
+    return [int(token) for token in tokens], log_probabilities
 
-    def __init__(self, decoding: Decoding, rows: Sequence[tuple[str, int]]) -> None:
-        """Set up for one batch.
 
-        Args:
-            decoding: Shared by the rows.
-            rows: Pool key and draw index of each row.
-        """
-        self.log_probabilities: list[torch.Tensor] = []
-        self._rows = rows
-        self._penalty = (
-            RepetitionPenaltyLogitsProcessor(decoding.repetition_penalty)
-            if decoding.repetition_penalty != 1
-            else None
+def _chosen(logits: torch.Tensor, decoding: Decoding, draws: Sequence[Writing]) -> torch.Tensor:
+    """The next tokens of draws of one decoding, (R,)."""
+    if decoding.repetition_penalty != 1:
+        penalty = RepetitionPenaltyLogitsProcessor(decoding.repetition_penalty)
+        logits = torch.cat(
+            [
+                penalty(torch.tensor([draw.prompt + draw.tokens], device=row.device), row[None])
+                for draw, row in zip(draws, logits, strict=True)
+            ]
         )
-        self._warpers = _warpers(decoding) if decoding.do_sample else None
-
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.Tensor:
-        """Choose one token a row.
-
-        Args:
-            input_ids: Tokens so far, (rows, T).
-            scores: Raw logits, (rows, V).
-
-        Returns:
-            Scores that are 0 at the chosen token and -inf elsewhere, (rows, V).
-        """
-        shaped = self._penalty(input_ids, scores) if self._penalty else scores
-        if self._warpers is None:
-            chosen = shaped.argmax(dim=-1, keepdim=True)
-        else:
-            chosen = self._sample(self._warpers(input_ids, shaped))
-        own = scores.log_softmax(dim=-1).gather(-1, chosen)
-        self.log_probabilities.append(own[:, 0])
-        return torch.full_like(scores, -torch.inf).scatter_(-1, chosen, 0.0)
-
-    def _sample(self, scores: torch.Tensor) -> torch.Tensor:
-        step = len(self.log_probabilities)
-        noise = [uniform(key, draw, step) for key, draw in self._rows]
-        cumulative = scores.double().softmax(dim=-1).cumsum(dim=-1)
-        total = cumulative[:, -1:]
-        point = torch.tensor(noise, dtype=torch.float64, device=scores.device)[:, None] * total
-        # Rounding must not reach the total: beyond it lie tokens of probability 0 alone.
-        point = torch.minimum(point, torch.nextafter(total, torch.zeros_like(total)))
-        return torch.searchsorted(cumulative, point, right=True)
+    if not decoding.do_sample:
+        return logits.argmax(dim=-1)
+    cumulative = _warpers(decoding)(None, logits).double().softmax(dim=-1).cumsum(dim=-1)
+    total = cumulative[:, -1:]
+    noise = [uniform(draw.order.key, draw.index, len(draw.tokens)) for draw in draws]
+    point = torch.tensor(noise, dtype=torch.float64, device=logits.device)[:, None] * total
+    # Rounding must not reach the total: beyond it lie tokens of probability 0 alone.
+    point = torch.minimum(point, torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(cumulative, point, right=True)[:, 0]
 
 
 def _warpers(decoding: Decoding) -> LogitsProcessorList:
-    chosen = LogitsProcessorList([TemperatureLogitsWarper(float(decoding.temperature))])
+    chosen = LogitsProcessorList()
+    if decoding.temperature != 1:
+        chosen.append(TemperatureLogitsWarper(float(decoding.temperature)))
     if decoding.top_k > 0:
         chosen.append(TopKLogitsWarper(decoding.top_k))
     if decoding.top_p < 1:
@@ -85,43 +95,6 @@ def _warpers(decoding: Decoding) -> LogitsProcessorList:
     if decoding.min_p > 0:
         chosen.append(MinPLogitsWarper(decoding.min_p))
     return chosen
-
-
-class StopAtStrings(StoppingCriteria):  # type: ignore[misc] # transformers is untyped here
-    """Ends each row on its own when its answer holds a stop string.
-
-    Attributes:
-        lengths: Tokens of the answers that were ended, by row.
-    """
-
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str], prompt_length: int
-    ) -> None:
-        """Set up for one batch.
-
-        Args:
-            tokenizer: Decodes the answers.
-            stop: Stop strings.
-            prompt_length: Tokens before the answers, padding included.
-        """
-        self.lengths: dict[int, int] = {}
-        self._tokenizer = tokenizer
-        self._stop = [string for string in stop if string]
-        self._prompt_length = prompt_length
-
-    def __call__(
-        self, input_ids: torch.LongTensor, scores: torch.FloatTensor, **kwargs: object
-    ) -> torch.Tensor:
-        """Say which rows are done, (rows,)."""
-        del scores, kwargs
-        if self._stop:
-            answers = input_ids[:, self._prompt_length :]
-            texts = self._tokenizer.batch_decode(answers, skip_special_tokens=True)
-            for row, text in enumerate(texts):
-                if row not in self.lengths and any(string in text for string in self._stop):
-                    self.lengths[row] = answers.shape[1]
-        done = [row in self.lengths for row in range(input_ids.shape[0])]
-        return torch.tensor(done, dtype=torch.bool, device=input_ids.device)
 
 
 def before_stop(text: str, stop: Sequence[str]) -> str:

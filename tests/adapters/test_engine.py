@@ -26,9 +26,9 @@ from model_adapters.backend import (
     Turn,
 )
 from model_adapters.huggingface import HuggingFaceBackend
-from model_adapters.huggingface.engine import Engine
 from model_adapters.huggingface.memory import rows_that_fit
-from model_adapters.huggingface.sampling import TokenChooser, before_stop
+from model_adapters.huggingface.rows import Rows
+from model_adapters.huggingface.sampling import Writing, before_stop, choose_tokens
 from model_adapters.noise import uniform
 from tests.adapters.conftest import order
 
@@ -96,19 +96,18 @@ def test_log_likelihood_of_a_draw_equals_teacher_forcing(
 ) -> None:
     processor, model = reference(tiny_model)
     asked = [order(clip, SAMPLED, draws=3) for clip in clips]
-    chosen: dict[tuple[str, int], list[int]] = {}
+    chosen: list[list[int]] = []
     ours = backend(tiny_model, batch_size=4)
-    original = ours._engine._answer
+    original = ours._engine._decoder._decode
 
-    def spy(tokens: list[int], *rest: Any) -> Answer:
-        answer = original(tokens, *rest)
-        chosen[len(chosen)] = tokens[: answer.tokens]  # type: ignore[index]
-        return answer
+    def spy(tokens: Any) -> str:
+        chosen.append(list(tokens))
+        return original(tokens)
 
-    ours._engine._answer = spy  # type: ignore[method-assign]
+    ours._engine._decoder._decode = spy
     found = list(ours.draw(asked))
-    for number, (place, _, answer) in enumerate(found):
-        target = torch.tensor([chosen[number]])  # type: ignore[index]
+    for (place, _, answer), tokens in zip(found, chosen, strict=True):
+        target = torch.tensor([tokens])
         own, _ = teacher_forced(model, reference_inputs(processor, clips[place]), target)
         assert answer.log_likelihood == pytest.approx(own, abs=1e-3)
 
@@ -347,15 +346,15 @@ class TestMemory:
     def short(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         """Memory for three rows at once; the sizes of what was tried."""
         tried: list[int] = []
-        decode = Engine._decode
+        read = Rows.read
 
-        def limited(self: Engine, prefix: Any, which: torch.Tensor, wanted: Any) -> list[Answer]:
-            tried.append(len(which))
-            if len(which) > 3:
+        def limited(self: Rows[Any], ids: torch.Tensor, *rest: Any) -> torch.Tensor:
+            tried.append(len(ids))
+            if len(ids) > 3:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return decode(self, prefix, which, wanted)
+            return read(self, ids, *rest)
 
-        monkeypatch.setattr(Engine, "_decode", limited)
+        monkeypatch.setattr(Rows, "read", limited)
         return tried
 
     def test_runs_out_and_goes_on_with_less(
@@ -382,20 +381,20 @@ class TestMemory:
     def test_what_does_not_fit_alone_is_an_error(
         self, tiny_model: str, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def none(*_: Any) -> list[Answer]:
+        def none(*_: Any) -> torch.Tensor:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-        monkeypatch.setattr(Engine, "_decode", none)
+        monkeypatch.setattr(Rows, "read", none)
         with pytest.raises(torch.OutOfMemoryError):
             draws(backend(tiny_model, batch_size=4), [order(clips[0], SAMPLED, draws=4)])
 
     def test_other_errors_are_not_taken_for_it(
         self, tiny_model: str, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(*_: Any) -> list[Answer]:
+        def broken(*_: Any) -> torch.Tensor:
             raise RuntimeError("a shape is wrong")
 
-        monkeypatch.setattr(Engine, "_decode", broken)
+        monkeypatch.setattr(Rows, "read", broken)
         with pytest.raises(RuntimeError, match="a shape is wrong"):
             draws(backend(tiny_model, batch_size=4), [order(clips[0], SAMPLED, draws=4)])
 
@@ -524,7 +523,7 @@ class TestSharedHeads:
     def test_a_cache_of_windows_is_not_shared(
         self, tiny_model: str, asked: list[DrawOrder], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("model_adapters.huggingface.prefix._is_plain", lambda _: False)
+        monkeypatch.setattr("model_adapters.huggingface.reader._is_plain", lambda _: False)
         model = backend(tiny_model, batch_size=18)
         assert draws(model, asked).keys() == draws(backend(tiny_model, batch_size=18), asked).keys()
         assert not model._engine._reader._shares
@@ -573,6 +572,38 @@ def test_long_and_short_clips(
         scored(backend(tiny_model), order(long).conversation, "happy")
 
 
+def test_a_long_clip_is_heard_in_pieces(
+    tiny_model: str, clips: list[Clip], make_clip: Callable[..., Clip]
+) -> None:
+    long = make_clip("long", 200, 9.0)
+    model = backend(tiny_model, long_audio="chunk", batch_size=2)
+    found = draws(model, [order(long), order(clips[0])])
+    assert model.describe()["clips_chunked"] == 1
+    pieces = tuple(Clip(long.path, start, start + 3.0) for start in (0.0, 3.0, 6.0))
+    asked = order(long)
+    shown = DrawOrder(
+        (Turn("user", asked.conversation[0].text, pieces),), asked.decoding, (0,), "pieces"
+    )
+    plain = draws(backend(tiny_model), [shown, order(clips[0])])
+    assert found["long", 0].text == plain["pieces", 0].text
+    assert found["low", 0].text == plain["low", 0].text
+    scores = dict(model.log_likelihoods([ScoreOrder(asked.conversation, ("happy",))]))
+    assert scores[0] == scored(backend(tiny_model), shown.conversation, "happy")
+    part = Clip(long.path, 1.0, 8.0)
+    with pytest.raises(UserError, match="or all of it in pieces with long_audio=chunk"):
+        draws(backend(tiny_model), [order(part)])
+    assert draws(model, [order(part)])["long", 0].text
+
+
+def test_pieces_need_a_model_that_takes_several_clips(
+    tiny_model: str, make_clip: Callable[..., Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = backend(tiny_model, long_audio="chunk")
+    monkeypatch.setattr(model._family, "clips", 1)
+    with pytest.raises(UserError, match=r"long_audio=truncate\.$"):
+        draws(model, [order(make_clip("long", 200, 5.0))])
+
+
 def test_the_record_tells_local_models_apart(tiny_model: str, tmp_path: Path) -> None:
     copy, other = tmp_path / "copy", tmp_path / "other"
     shutil.copytree(tiny_model, copy)
@@ -596,11 +627,14 @@ class TestTokenChooser:
 
     LOGITS = torch.tensor([[2.0, 1.0, 0.0, -1.0, -3.0]])
 
+    @staticmethod
+    def draws(decoding: Decoding, n: int) -> list[Writing]:
+        asked = DrawOrder((), decoding, tuple(range(n)), "pool")
+        return [Writing(0, asked, index, [0]) for index in asked.indices]
+
     def frequencies(self, decoding: Decoding, n: int = 4000) -> np.ndarray[Any, Any]:
-        chooser = TokenChooser(decoding, [("pool", draw) for draw in range(n)])
-        chosen = chooser(torch.zeros((n, 1), dtype=torch.long), self.LOGITS.repeat(n, 1))
-        assert torch.isfinite(chosen).sum() == n, "one token a row"
-        return np.bincount(chosen.argmax(-1).numpy(), minlength=5)
+        chosen, _ = choose_tokens(self.LOGITS.repeat(n, 1), self.draws(decoding, n))
+        return np.bincount(chosen, minlength=5)
 
     @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
     def test_frequencies_follow_the_tempered_softmax(self, temperature: float) -> None:
@@ -617,18 +651,35 @@ class TestTokenChooser:
         assert (found > 0).tolist() == [token < kept for token in range(5)]
 
     def test_greedy_takes_the_largest_and_keeps_its_probability(self) -> None:
-        chooser = TokenChooser(Decoding(), [("pool", 0)])
-        assert chooser(torch.zeros((1, 1), dtype=torch.long), self.LOGITS).argmax() == 0
-        expected = float(self.LOGITS.log_softmax(-1)[0, 0])
-        assert float(chooser.log_probabilities[0]) == pytest.approx(expected)
+        (token,), (own,) = choose_tokens(self.LOGITS, self.draws(Decoding(), 1))
+        assert token == 0
+        assert own == pytest.approx(float(self.LOGITS.log_softmax(-1)[0, 0]))
 
     def test_steps_are_independent(self) -> None:
-        rows = [("pool", draw) for draw in range(500)]
-        chooser = TokenChooser(Decoding(do_sample=True), rows)
-        scores = torch.zeros((500, 2))
-        steps = [chooser(torch.zeros((500, 1)), scores).argmax(-1).numpy() for _ in range(2)]
+        draws = self.draws(Decoding(do_sample=True), 500)
+        steps = []
+        for _ in range(2):
+            steps.append(choose_tokens(torch.zeros((500, 2)), draws)[0])
+            for draw, token in zip(draws, steps[-1], strict=True):
+                draw.tokens.append(token)
         table = np.histogram2d(*steps, bins=2)[0]
         assert stats.chi2_contingency(table).pvalue > 0.001
+
+    def test_each_draw_is_chosen_by_its_own_decoding(self) -> None:
+        decodings = [
+            Decoding(),
+            Decoding(do_sample=True),
+            Decoding(do_sample=True, temperature=0.3),
+            Decoding(do_sample=True, repetition_penalty=3.0),
+            Decoding(do_sample=True, top_k=2),
+        ]
+        draws = [draw for _ in range(40) for one in decodings for draw in self.draws(one, 1)]
+        for number, draw in enumerate(draws):
+            draw.index = number
+        together = choose_tokens(self.LOGITS.repeat(len(draws), 1), draws)
+        alone = [choose_tokens(self.LOGITS, [draw]) for draw in draws]
+        assert together[0] == [token for (token,), _ in alone]
+        assert together[1] == pytest.approx([own for _, (own,) in alone])
 
 
 class TestNoise:

@@ -17,7 +17,7 @@ from transformers.integrations.peft import MIN_PEFT_VERSION
 from ambi_tasks.audio import Clip
 from ambi_tasks.errors import UserError
 from model_adapters.backend import Decoding, Turn
-from model_adapters.huggingface import HuggingFaceBackend, prefix
+from model_adapters.huggingface import HuggingFaceBackend, rows
 from model_adapters.huggingface.engine import Engine
 from model_adapters.huggingface.families import Family, family_of
 from model_adapters.huggingface.families.granite_speech import GraniteSpeech
@@ -129,8 +129,8 @@ class TestWithoutAFamily:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         backend = built("glmasr")
-        right = prefix.token_positions
-        monkeypatch.setattr(prefix, "token_positions", lambda mask: right(mask) + 40)
+        right = rows.token_positions
+        monkeypatch.setattr(rows, "token_positions", lambda mask: right(mask) + 40)
         message = "'glmasr': behind a prompt that was kept, its probabilities are others"
         with pytest.raises(UserError, match=message):
             list(backend.draw([order(clips[0], GREEDY)]))
