@@ -3,6 +3,7 @@
 import typer
 
 from ambi_tasks import plugin
+from ambi_tasks.cli.board import app as board_app
 from ambi_tasks.cli.compare import compare
 from ambi_tasks.cli.corpora import app as corpora_app
 from ambi_tasks.cli.draws import app as draws_app
@@ -13,6 +14,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(corpora_app, name="corpora")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(draws_app, name="draws")
+app.add_typer(board_app, name="board")
 app.command()(rescore)
 app.command()(curve)
 app.command()(compare)

@@ -64,6 +64,7 @@ class Corpus:
         known_faults: Faults of the release itself, in every copy: a kind of
             `ambi_tasks.corpus_check` -> the utterances of each case.
         bundled_root: Where the corpus lies if it comes with the package, else None.
+        open_licence: Whether anybody may have the votes, and read what a model says of a clip.
         vocabulary: The corpus's own words for emotions, as its votes have them; a label rule that
             the user gives may use no other. Empty where they are not known, so that nothing is
             checked.
@@ -81,6 +82,7 @@ class Corpus:
     expected_utterances: int | None = None
     known_faults: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     bundled_root: Path | None = None
+    open_licence: bool = False
     vocabulary: tuple[str, ...] = ()
 
     @property
@@ -103,7 +105,7 @@ class Corpus:
             UserError: It is not named, or not a folder.
         """
         option = f"{self.name}_root"
-        named = metadata.get(option) or os.environ.get(self.root_variable)
+        named = self._named_root(metadata)
         if not named:
             if self.bundled_root is not None:
                 return self.bundled_root
@@ -118,6 +120,13 @@ class Corpus:
                 f"is not a folder; {self.source}."
             )
         return root
+
+    def has_copy(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether a copy is named, or comes with the package; it need not be where it should."""
+        return self.bundled_root is not None or bool(self._named_root(metadata))
+
+    def _named_root(self, metadata: Mapping[str, Any]) -> Any:
+        return metadata.get(f"{self.name}_root") or os.environ.get(self.root_variable)
 
     def chosen_options(self, metadata: Mapping[str, Any]) -> dict[str, str]:
         """The options as the run's `--metadata` choose them.

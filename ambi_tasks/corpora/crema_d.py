@@ -215,6 +215,7 @@ CORPUS = Corpus(
     title="CREMA-D",
     source="clone github.com/CheyneyComputerScience/CREMA-D with Git LFS",
     licence="ODbL 1.0 (database), DbCL 1.0 (contents)",
+    open_licence=True,
     label_rule=LabelRule(classes=tuple(_CLASS_OF_LETTER.values())),
     vocabulary=tuple(_CLASS_OF_LETTER.values()),
     read=read,

@@ -35,6 +35,7 @@ CORPUS = Corpus(
     title="The demo corpus",
     source="it comes with the package",
     licence="CC0 1.0",
+    open_licence=True,
     label_rule=LabelRule(classes=_EMOTIONS),
     vocabulary=_EMOTIONS,
     read=read,

@@ -1,0 +1,1 @@
+"""The public leaderboard: submissions that anyone can recompute (docs/leaderboard.md)."""

@@ -1,0 +1,68 @@
+"""An entry of the board: a submission without a fault, and the run that statistics read of it."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ambi_tasks.leaderboard.predictions import Predictions
+from ambi_tasks.leaderboard.reading import Finding
+from ambi_tasks.leaderboard.submission import ModelSubmission, Submission
+from ambi_tasks.leaderboard.truth import Truth
+from ambi_tasks.statistics import Run
+
+Status: TypeAlias = Literal["recomputed", "self-reported"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A submission without a fault.
+
+    Attributes:
+        key: `<org>__<model>/<corpus>/<strategy>`, unique on the board.
+        submission: What it says of itself.
+        predictions: None for the human ceiling, which has none.
+        truth: The votes; None where no copy of the corpus is at hand.
+        status: Whether its scores were computed anew, from predictions and votes, or are its word.
+        warnings: What looks wrong, for people to judge.
+    """
+
+    key: str
+    submission: Submission
+    predictions: Predictions | None
+    truth: Truth | None
+    status: Status
+    warnings: tuple[Finding, ...] = ()
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is a floor or the human ceiling."""
+        return not isinstance(self.submission, ModelSubmission)
+
+    @property
+    def comparable(self) -> tuple[str, str]:
+        """Entries compare only where these are equal: the corpus, and the hash of its truth."""
+        return self.submission.corpus.name, self.submission.corpus.manifest_sha256
+
+    @property
+    def run(self) -> Run | None:
+        """What statistics read; None where there are no predictions or no votes."""
+        if self.predictions is None or self.truth is None:
+            return None
+        return run_of(self.key, self.predictions, self.truth)
+
+
+def run_of(name: str, predictions: Predictions, truth: Truth) -> Run:
+    """Predictions beside the votes.
+
+    Args:
+        name: What results call the run.
+        predictions: Of the same utterances.
+        truth: The votes.
+    """
+    counts = predictions.counts
+    inputs: dict[Any, Any] = {
+        "distributions": (truth.soft_labels, predictions.distributions),
+        "draws": (counts["parsed"].astype(float), counts["draws"].astype(float)),
+    }
+    if counts["asked"].all():
+        inputs["verdicts"] = (counts["verified"].astype(float), counts["asked"].astype(float))
+    return Run(name, truth.ids, truth.speakers, truth.rule, inputs)
