@@ -6,6 +6,7 @@ from ambi_tasks import plugin
 from ambi_tasks.cli.board import app as board_app
 from ambi_tasks.cli.compare import compare
 from ambi_tasks.cli.corpora import app as corpora_app
+from ambi_tasks.cli.doctor import doctor
 from ambi_tasks.cli.draws import app as draws_app
 from ambi_tasks.cli.prompts import app as prompts_app
 from ambi_tasks.cli.results import curve, rescore
@@ -15,6 +16,7 @@ app.add_typer(corpora_app, name="corpora")
 app.add_typer(prompts_app, name="prompts")
 app.add_typer(draws_app, name="draws")
 app.add_typer(board_app, name="board")
+app.command()(doctor)
 app.command()(rescore)
 app.command()(curve)
 app.command()(compare)

@@ -18,13 +18,13 @@ DIFFERENCE_FOUND, USAGE_ERROR = 1, 2
 
 
 @contextmanager
-def user_errors() -> Iterator[None]:
+def user_errors(exit_code: int = USAGE_ERROR) -> Iterator[None]:
     """Say a user's mistake in its sentence, without a traceback."""
     try:
         yield
     except UserError as error:
         typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(USAGE_ERROR) from error
+        raise typer.Exit(exit_code) from error
 
 
 def new_console(*, stderr: bool = False) -> Console:

@@ -61,6 +61,8 @@ class Corpus:
             before, an index that was built from them is used again. None for no index.
         expected_utterances: How many a complete copy holds by the default options, None where that
             depends on the release.
+        release_sizes: Of releases whose size is known, where it depends on the release: how many
+            utterances there are by the default options, the latest release last.
         known_faults: Faults of the release itself, in every copy: a kind of
             `ambi_tasks.corpus_check` -> the utterances of each case.
         bundled_root: Where the corpus lies if it comes with the package, else None.
@@ -80,6 +82,7 @@ class Corpus:
     presets: Mapping[str, LabelRule] = field(default_factory=dict)
     label_files: Callable[[Path], list[Path]] | None = None
     expected_utterances: int | None = None
+    release_sizes: Mapping[str, int] = field(default_factory=dict)
     known_faults: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     bundled_root: Path | None = None
     open_licence: bool = False
@@ -94,6 +97,12 @@ class Corpus:
     def silent(self) -> frozenset[str]:
         """Utterances without sound in every copy: nothing can be heard in them, so none counts."""
         return frozenset(name for names in self.known_faults.get("silent", ()) for name in names)
+
+    @property
+    def typical_utterances(self) -> int | None:
+        """How many utterances to reckon with by the default options; None where nobody knows."""
+        latest = list(self.release_sizes.values())[-1:]
+        return self.expected_utterances or (latest[0] if latest else None)
 
     def root(self, metadata: Mapping[str, Any]) -> Path:
         """Find the user's copy.

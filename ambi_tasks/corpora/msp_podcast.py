@@ -378,6 +378,7 @@ CORPUS = Corpus(
     vocabulary=tuple(sorted(_LABELS)),
     read=read,
     options={"split": (*_SPLITS, _ALL)},
+    release_sizes={"1.11": 30_647},
     presets={
         # Hong et al., "AER-LLM: Ambiguity-aware emotion recognition leveraging large language
         # models", 2024, as in their code (github.com/mHealthUnimelb/AER-LLM, msp.ipynb): a turn

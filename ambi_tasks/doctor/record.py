@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import pydantic
 
@@ -20,6 +20,9 @@ RECORD_VERSION: Literal[1] = 1
 NOT_EXAMINED = "not examined"
 
 CheckVerdict = Literal["ok", "warning", "fail"]
+
+Value: TypeAlias = float | int | str | None
+
 Verdict = Literal["healthy", "warnings", "fails"]
 
 _WORST_FIRST: tuple[tuple[CheckVerdict, Verdict], ...] = (
@@ -45,7 +48,7 @@ class Check(_Part):
     name: str
     verdict: CheckVerdict
     sentence: str
-    values: dict[str, float | int | str | None] = {}
+    values: Mapping[str, Value] = {}
 
 
 class Examination(_Part):
@@ -105,7 +108,7 @@ class Examination(_Part):
                 check.name: {
                     "verdict": check.verdict,
                     "sentence": check.sentence,
-                    **({"values": check.values} if check.values else {}),
+                    **({"values": dict(check.values)} if check.values else {}),
                 }
                 for check in self.checks
             },
