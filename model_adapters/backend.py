@@ -148,6 +148,8 @@ class Capabilities:
         log_likelihood: It scores given continuations (`Backend.log_likelihoods`).
         system_turn: It takes a system turn.
         clips: How many clips a conversation may hold, None for any number.
+        repeatable: A draw is the same to the letter whenever, in whatever order and beside whatever
+            it is made; else mostly, or not at all.
     """
 
     sampling: bool = True
@@ -156,6 +158,7 @@ class Capabilities:
     log_likelihood: bool = False
     system_turn: bool = True
     clips: int | None = 1
+    repeatable: bool = True
 
 
 class Backend(ABC):
