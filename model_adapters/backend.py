@@ -100,12 +100,16 @@ class Answer:
         tokens: Number of these tokens, None where unknown.
         finish_reason: `stop` (end token or stop string), `length`, or `content_filter`: whoever
             runs the model withheld the answer.
+        sampling_log_likelihood: Like `log_likelihood`, but under the distribution that the tokens
+            were sampled from (with the temperature and what it cut off); None for a draw that was
+            not sampled, or where the engine does not say.
     """
 
     text: str
     log_likelihood: float | None = None
     tokens: int | None = None
     finish_reason: Literal["stop", "length", "content_filter"] = "stop"
+    sampling_log_likelihood: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
