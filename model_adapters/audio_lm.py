@@ -23,6 +23,7 @@ from tqdm import tqdm
 from ambi_tasks.audio import Clip, clip_sha256
 from ambi_tasks.doctor.record import summary_of
 from ambi_tasks.errors import UserError
+from ambi_tasks.prompts import load_prompt
 from model_adapters.backend import (
     Answer,
     Backend,
@@ -42,6 +43,7 @@ from model_adapters.registry import get_adapter
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
 
 _HARNESS_SETTINGS = ("batch_size", "max_batch_size", "device")
+_TRANSCRIPT_TOKENS = 440  # most that Whisper writes of its 30 s
 _ATTACHMENTS = {"audio", "system", "needs_log_likelihood"}
 
 Verdict = str | tuple[float, float] | None
@@ -73,7 +75,7 @@ _Question = tuple[int, int, tuple[str, dict[str, Any], Mapping[str, Any]]]
 """A verifier's question: its row and column among the verdicts, and the arguments of a request."""
 
 
-_MADE = {"draws": "drawn", "verdicts": "drawn", "scores": "scored"}
+_MADE = {"draws": "drawn", "verdicts": "drawn", "transcripts": "drawn", "scores": "scored"}
 
 
 class _Tally(Counter[str]):
@@ -129,7 +131,7 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
             backend = self.backend_class(**settings)
         self.backend = backend
         self._keep_draws = keep_draws
-        self._tallies = {"draws": _Tally(), "verdicts": _Tally(), "scores": _Tally()}
+        self._tallies = {kind: _Tally() for kind in _MADE}
         self._totals = self._tallies  # of all processes
         self._verifier = self._make_verifier(verifier, verifier_args, keep_draws, settings)
         self._processes = Processes() if process_count() > 1 else None
@@ -150,20 +152,9 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
             if arguments is not None:
                 raise UserError(f"{self.adapter}: verifier_args were given without a verifier.")
             return self
-        given: dict[str, Any] = (
-            dict(arguments)
-            if isinstance(arguments, Mapping)
-            else simple_parse_args_string(str(arguments or "").replace(";", ","))
+        return nested_model(
+            verifier, get_adapter(verifier), {}, arguments, settings, keep_draws=keep_draws
         )
-        backend = get_adapter(verifier)
-        kind = type(verifier, (AudioLM,), {"adapter": verifier, "backend_class": backend})
-        # What the harness gives every model (its `--device`, ...) holds for the verifier as well.
-        known = inspect.signature(backend).parameters
-        shared = {
-            name: settings[name] for name in _HARNESS_SETTINGS if name in settings and name in known
-        }
-        made: AudioLM = kind(keep_draws=keep_draws, **(shared | given))
-        return made
 
     @classmethod
     def create_from_arg_string(
@@ -202,7 +193,7 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
 
     def _drawn(
         self,
-        kind: Literal["draws", "verdicts"],
+        kind: Literal["draws", "verdicts", "transcripts"],
         pools: dict[str, _Pool],
         places: Sequence[tuple[str, int]],
         *,
@@ -326,10 +317,10 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         pools: dict[str, _ScorePool] = {}
         places = []
         for (conversation, hashes), continuation in asked:
-            question = _question(conversation, hashes, None)
-            pool = pools.setdefault(question.key, _ScorePool(question, conversation))
+            one = question(conversation, hashes, None)
+            pool = pools.setdefault(one.key, _ScorePool(one, conversation))
             pool.scores.setdefault(continuation)
-            places.append((question.key, continuation))
+            places.append((one.key, continuation))
         tally = _Tally(asked=len(places))
         tally["shared"] = len(places) - sum(len(pool.scores) for pool in pools.values())
         with self._store() as store:
@@ -408,6 +399,22 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
                 verdicts[row][column] = pair
         return verdicts
 
+    def transcribe(self, clips: Sequence[Clip]) -> list[str]:
+        """Let the model write down what is said, for `alm_cascade`; kept between runs like draws.
+
+        Args:
+            clips: Each of them once.
+
+        Returns:
+            A transcript for each, empty where no word was understood.
+        """
+        asked = load_prompt("transcribe").render()
+        decoding = {"max_gen_toks": _TRANSCRIPT_TOKENS}
+        pools: dict[str, _Pool] = {}
+        places = [_place(pools, (asked, decoding, {"audio": [one.mapping()]}), 0) for one in clips]
+        texts = self._drawn("transcripts", pools, places, disable_tqdm=self.rank > 0)
+        return [" ".join(text.split()) for text in texts]
+
     def all_gather(self, tensor: Any) -> Any:
         """The tensors of all processes, for the harness."""
         return self._processes.all_gather(tensor) if self._processes else tensor
@@ -468,6 +475,43 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         return "\n\n".join(message["content"] for message in chat_history)
 
 
+def nested_model(
+    adapter: str,
+    backend: type[Backend],
+    named: Mapping[str, Any],
+    arguments: str | Mapping[str, Any] | None,
+    settings: Mapping[str, Any],
+    *,
+    keep_draws: bool = True,
+) -> AudioLM:
+    """Make a model that another one uses: a verifier, or a part of a cascade.
+
+    Args:
+        adapter: What messages and results call it.
+        backend: Its class.
+        named: Settings that follow from how it was named.
+        arguments: Its own model_args: a mapping, or `name=value;name=value`.
+        settings: Of the other one; what the harness gives every model (its `--device`, ...) holds
+            for this one as well.
+        keep_draws: See `AudioLM`.
+
+    Raises:
+        UserError: It has no such setting, or refuses its value.
+    """
+    given: dict[str, Any] = (
+        dict(arguments)
+        if isinstance(arguments, Mapping)
+        else simple_parse_args_string(str(arguments or "").replace(";", ","))
+    )
+    known = inspect.signature(backend).parameters
+    shared = {
+        name: settings[name] for name in _HARNESS_SETTINGS if name in settings and name in known
+    }
+    kind = type(adapter, (AudioLM,), {"adapter": adapter, "backend_class": backend})
+    made: AudioLM = kind(keep_draws=keep_draws, **(shared | dict(named) | given))
+    return made
+
+
 def _check_settings(adapter: str, backend: type[Backend], settings: dict[str, Any]) -> None:
     parameters = inspect.signature(backend).parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
@@ -498,11 +542,11 @@ def _place(pools: dict[str, _Pool], arguments: Sequence[Any], number: int) -> tu
     decoding = read_decoding(arguments[1])
     several = decoding.do_sample or decoding.num_beams > 1
     index = number if several else 0  # greedy answers do not differ
-    question = _question(conversation, hashes, decoding)
+    one = question(conversation, hashes, decoding)
     clip = hashes[0] if hashes else None
-    pool = pools.setdefault(question.key, _Pool(question, conversation, decoding, clip))
+    pool = pools.setdefault(one.key, _Pool(one, conversation, decoding, clip))
     pool.wanted.add(index)
-    return question.key, index
+    return one.key, index
 
 
 def _attachments(arguments: Sequence[Any]) -> Mapping[str, Any]:
@@ -540,7 +584,7 @@ def _clip_sha256(clip: Clip) -> str:
     return clip_sha256(clip)
 
 
-def _question(
+def question(
     conversation: Conversation, clip_hashes: Sequence[str], decoding: Decoding | None
 ) -> Question:
     """What is asked, by content: where the clip lies does not matter.

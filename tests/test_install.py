@@ -108,6 +108,7 @@ def test_tasks_and_models_are_listed_with_no_flag(installed: Environment) -> Non
     models = installed.run(MODELS)
     assert "'alm_hf'" in models
     assert "'alm_api'" in models
+    assert "'alm_cascade'" in models
 
 
 def test_a_missing_corpus_is_reported_before_any_weight_is_read(installed: Environment) -> None:

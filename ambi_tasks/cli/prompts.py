@@ -17,6 +17,7 @@ from ambi_tasks.prompts import Prompt, load_prompt, order_labels, prompt_names
 _HASH_SHOWN = 12
 _LABEL_ORDER = re.compile(r"given|reversed|shuffled:-?[0-9]{1,9}")
 _EXAMPLE_TASK = "direct"
+_EXAMPLE_TRANSCRIPT = "don't forget a jacket"
 _EXAMPLE_SCALE = (0.0, 10.0)
 
 app = typer.Typer(add_completion=False)
@@ -57,7 +58,8 @@ def show(
 ) -> None:
     """Print a prompt as it is asked about an utterance, whose audio comes before it.
 
-    A verifier's prompt judges an example of an answer to the prompt `direct`.
+    A verifier's prompt judges an example of an answer to the prompt `direct`; that of a cascade
+    shows an example of a transcript.
     """
     with user_errors():
         prompt = load_prompt(name)
@@ -97,13 +99,14 @@ def _utterance(corpus: Corpus, rule: LabelRule, run: Mapping[str, Any], name: st
 
 
 def _values(prompt: Prompt, labels: Sequence[str]) -> dict[str, Any]:
-    """What fills the placeholders: the labels, and of a verifier an example of what it judges."""
+    """What fills the placeholders: the labels, and examples of what is judged or was understood."""
     low, high = prompt.scale or _EXAMPLE_SCALE
     task = load_prompt(_EXAMPLE_TASK) if "task" in prompt.placeholders else None
     known = {
         "labels": labels,
         "task": task and task.render(labels=labels),
         "response": _example_response(labels),
+        "transcripts": [_EXAMPLE_TRANSCRIPT],
         "low": f"{low:g}",
         "high": f"{high:g}",
     }

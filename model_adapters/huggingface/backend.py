@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 import transformers
@@ -42,6 +42,9 @@ _DTYPES = ("auto", "float32", "float16", "bfloat16")
 @register_adapter("alm_hf")
 class HuggingFaceBackend(Backend):
     """An audio-language model of a family in `families`, run by transformers."""
+
+    called: ClassVar[str] = "alm_hf"
+    named_by: ClassVar[str] = "pretrained"
 
     def __init__(
         self,
@@ -143,7 +146,7 @@ class HuggingFaceBackend(Backend):
 
     @cached_property
     def _engine(self) -> Engine:
-        _log.info("alm_hf: loading %s on %s.", self._pretrained, self._device)
+        _log.info("%s: loading %s on %s.", self.called, self._pretrained, self._device)
         processor = self._loaded(self._family.load_processor, self._loading)
         settings = {name: value for name, value in self._placing.items() if value is not None}
         model = self._loaded(
@@ -165,7 +168,8 @@ class HuggingFaceBackend(Backend):
         except (ImportError, OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0].strip().rstrip(".")
             raise UserError(
-                f"alm_hf cannot load '{self._pretrained}': {reason}. {_advice(error)}"
+                f"{self.called} cannot load '{self._pretrained}': {reason}. "
+                f"{_advice(error, self.named_by)}"
             ) from error
 
     def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
@@ -234,15 +238,15 @@ class HuggingFaceBackend(Backend):
         }
 
 
-def _advice(error: Exception) -> str:
+def _advice(error: Exception, named_by: str) -> str:
     if isinstance(error, ImportError):
-        return "Install that, or run another model with --model_args pretrained=..."
+        return f"Install that, or run another model with --model_args {named_by}=..."
     if "trust_remote_code" in str(error):
         return "Once you have read that code, allow it with --model_args trust_remote_code=True."
-    return (
-        f"Name a folder or a hub model with --model_args pretrained=..., or try the bundled one "
-        f"with pretrained={DEMO}."
-    )
+    advice = f"Name a folder or a hub model with --model_args {named_by}=..."
+    if named_by != "pretrained":
+        return f"{advice}."
+    return f"{advice}, or try the bundled one with pretrained={DEMO}."
 
 
 def _device(asked: str | None) -> str:
