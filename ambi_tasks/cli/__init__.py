@@ -10,6 +10,7 @@ from ambi_tasks.cli.doctor import doctor
 from ambi_tasks.cli.draws import app as draws_app
 from ambi_tasks.cli.prompts import app as prompts_app
 from ambi_tasks.cli.results import curve, rescore
+from ambi_tasks.cli.submissions import submit, validate
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(corpora_app, name="corpora")
@@ -20,6 +21,8 @@ app.command()(doctor)
 app.command()(rescore)
 app.command()(curve)
 app.command()(compare)
+app.command()(submit)
+app.command()(validate)
 
 
 @app.callback()

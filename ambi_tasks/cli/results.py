@@ -61,7 +61,7 @@ def rescore(results: Results) -> None:
     """
     with user_errors():
         logs = find_logs(results)
-        with _watched() as watch:
+        with watched() as watch:
             scored = [score_again(log, watch(log)) for log in logs.tasks]
     console = new_console()
     console.print(*logs.skipped, sep="\n", end="\n" * bool(logs.skipped))
@@ -144,7 +144,7 @@ def curve(
         logs = find_logs(results)
         curves: list[tuple[TaskLog, Sequence[Point]]] = []
         without: list[str] = []
-        with _watched() as watch:
+        with watched() as watch:
             for log in logs.tasks:
                 first = next(log.utterances())
                 if reason := numbers.why_no_curve(first.settings):
@@ -231,7 +231,7 @@ def _curve_table(curves: Curves) -> Table:
 
 
 @contextmanager
-def _watched() -> Iterator[Callable[[TaskLog], Iterable[LoggedUtterance]]]:
+def watched() -> Iterator[Callable[[TaskLog], Iterable[LoggedUtterance]]]:
     """What hands out the utterances of a log, and moves a bar."""
     with progress_bar() as bar:
         yield lambda log: bar.track(log.utterances(), total=log.size, description=log.task)

@@ -3,14 +3,16 @@
 This is what a site, a table or an export is made from; nothing else reads the folder.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ambi_tasks.errors import UserError
 from ambi_tasks.leaderboard.entry import Entry
 from ambi_tasks.leaderboard.files import FileError, entries, quoted
-from ambi_tasks.leaderboard.reading import LEVELS, Finding, read_submission
+from ambi_tasks.leaderboard.reading import LEVELS, SUBMISSION, Finding, read_submission
 from ambi_tasks.leaderboard.validation import examine
 
 SUBMISSIONS = "submissions"
@@ -42,12 +44,15 @@ def read_board(
         thorough: See `examine`.
 
     Raises:
-        UserError: A corpus's folder is named, but cannot be read.
+        UserError: There is no folder `submissions`, or a corpus's folder is named but cannot be
+            read.
     """
     accepted: list[Entry] = []
     refused: list[Finding] = []
     seen: dict[str, str] = {}
-    for found in submission_folders(board):
+    if not (board / SUBMISSIONS).is_dir():
+        raise UserError(f"{board} is no board: there is no folder '{SUBMISSIONS}' in it.")
+    for found in find_submissions(board):
         if isinstance(found, Finding):
             refused.append(found)
             continue
@@ -66,32 +71,54 @@ def read_board(
     return Board(tuple(sorted(accepted, key=lambda one: one.key)), tuple(refused))
 
 
-def submission_folders(board: Path) -> Iterator[Path | Finding]:
-    """The folders of submissions, and what lies where no folder belongs.
+def find_submissions(path: Path) -> Iterator[Path | Finding]:
+    """The folders of submissions at or below a path, and what lies where no folder belongs.
 
     Args:
-        board: The folder that holds `submissions`.
+        path: A submission's folder, one above it, or a board (the folder that holds `submissions`).
     """
-    found: list[Path] = [board / SUBMISSIONS]
-    for level in range(LEVELS):
+    if (path / SUBMISSIONS).is_dir():
+        yield from _below(path, path / SUBMISSIONS, LEVELS)
+        return
+    level, folder = 0, path
+    while level < LEVELS and (inside := _folders(folder)) and not _is_submission(folder):
+        level, folder = level + 1, inside[0]
+    yield from _below(path.parent, path, level)
+
+
+def _is_submission(folder: Path) -> bool:
+    return os.path.lexists(folder / SUBMISSION)
+
+
+def _folders(folder: Path) -> list[Path]:
+    """What folders lie in one; none where it cannot be read, which its reader will say."""
+    try:
+        return [Path(one.path) for one in entries(folder) if one.is_dir(follow_symlinks=False)]
+    except FileError:
+        return []
+
+
+def _below(board: Path, start: Path, levels: int) -> Iterator[Path | Finding]:
+    """The folders so many levels below one."""
+    found = [start]
+    for _ in range(levels):
         below: list[Path] = []
         for folder in found:
             try:
                 inside = entries(folder)
-            except FileError as fault:
-                yield Finding("fault", _key(board, folder), "", str(fault))
+            except FileError as error:
+                yield Finding("fault", _key(board, folder), "", str(error))
                 continue
             for one in inside:
                 path = Path(one.path)
                 if one.is_dir(follow_symlinks=False):
                     below.append(path)
                 else:
-                    yield Finding("fault", _key(board, path), "", "is a file where folders belong")
+                    yield Finding("fault", _key(board, path), "", "is no folder, where all are")
         found = below
         if len(found) > MAX_ENTRIES:
-            yield Finding("fault", SUBMISSIONS, "", f"has more than {MAX_ENTRIES:,} folders")
+            yield Finding("fault", _key(board, start), "", f"has more than {MAX_ENTRIES:,} folders")
             return
-        del level
     yield from found
 
 

@@ -87,13 +87,16 @@ def read_plain(path: Path, limit: int) -> Content:
         raise FileError("is missing") from error
     except OSError as error:
         raise FileError(f"cannot be read ({error.strerror})") from error
-    with os.fdopen(handle, "rb") as file:
+    try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise FileError("is no plain file")
         if found.st_size > limit:
             raise FileError(f"has {found.st_size:,} bytes, but at most {limit:,} are read")
-        data = file.read(limit + 1)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+    finally:
+        os.close(handle)
     if len(data) > limit:
         raise FileError(f"has more than the {limit:,} bytes that are read")
     return Content(data, hashlib.sha256(data).hexdigest())

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from ambi_tasks.leaderboard.files import Content, FileError, pack, quoted, unpacked_lines
 from ambi_tasks.leaderboard.submission import MAX_UTTERANCES
-from ambi_tasks.leaderboard.words import is_utterance_id
 from ambi_tasks.metrics.validation import SUM_TOLERANCE, Floats
 
 COUNTS = ("draws", "parsed", "asked", "verified")
 MAX_DRAWS = 100_000
 
-_COUNT = re.compile(r"[0-9]{1,6}", re.ASCII)
-_PROBABILITY = re.compile(r"[0-9](\.[0-9]{1,30})?(e-[0-9]{1,3})?", re.ASCII)
+_ID = r"[A-Za-z0-9_][A-Za-z0-9_ .:+@/-]{0,199}"
+_COUNT = r"[0-9]{1,6}"
+_PROBABILITY = r"[0-9](?:\.[0-9]{1,30})?(?:e-[0-9]{1,3})?"
 
 Counts = NDArray[np.int64]
 
@@ -80,25 +80,30 @@ def predictions_from_csv(content: Content, classes: Sequence[str]) -> Prediction
     header = next(lines, "")
     if header != _header(classes):
         raise FileError(f"is {quoted(header)}, but must be {_header(classes)}", "line 1")
+    row = re.compile(",".join([_ID, *[_COUNT] * len(COUNTS), *[_PROBABILITY] * len(classes)]))
     ids: list[str] = []
     numbers = array("d")  # a list of Python's floats would take four times the memory
+    before = ""
     for number, line in enumerate(lines, start=2):
-        place = f"line {number}"
         if number - 1 > MAX_UTTERANCES:
-            raise FileError(f"there are more than {MAX_UTTERANCES:,} utterances", place)
+            raise FileError(f"there are more than {MAX_UTTERANCES:,} utterances", f"line {number}")
+        if not row.fullmatch(line):
+            raise FileError(_misfit(line, classes), f"line {number}")
         name, *values = line.split(",")
-        _check_id(name, ids[-1] if ids else "", place)
+        if name <= before:
+            raise FileError(_misplaced(name, before), f"line {number}")
+        before = name
         ids.append(name)
-        numbers.extend(_values(values, len(classes), place))
+        numbers.extend(map(float, values))
     if not ids:
         raise FileError("holds no utterance")
     table = np.array(numbers).reshape(len(ids), -1)
-    counts = table[:, : len(COUNTS)].astype(np.int64).T
-    return Predictions(
-        np.array(ids, dtype=np.str_),
-        table[:, len(COUNTS) :].copy(),
-        dict(zip(COUNTS, counts, strict=True)),
-    )
+    counts = dict(zip(COUNTS, table[:, : len(COUNTS)].astype(np.int64).T, strict=True))
+    distributions = table[:, len(COUNTS) :].copy()
+    for wrong, message in _impossible(counts, distributions):
+        if wrong.any():
+            raise FileError(message, f"line {int(wrong.argmax()) + 2}")
+    return Predictions(np.array(ids, dtype=np.str_), distributions, counts)
 
 
 def _header(classes: Sequence[str]) -> str:
@@ -109,37 +114,35 @@ def _digits(value: float) -> str:
     return f"{value!r}" if value else "0.0"
 
 
-def _check_id(name: str, before: str, place: str) -> None:
-    if not is_utterance_id(name):
-        raise FileError(f"{quoted(name)} is no name of an utterance", place)
+def _misplaced(name: str, before: str) -> str:
     if name == before:
-        raise FileError(f"the utterance {quoted(name)} is there twice", place)
-    if name < before:
-        raise FileError(
-            f"the utterance {quoted(name)} stands behind {quoted(before)}; sort them", place
-        )
+        return f"the utterance {quoted(name)} is there twice"
+    return f"the utterance {quoted(name)} stands behind {quoted(before)}; sort them"
 
 
-def _values(texts: Sequence[str], classes: int, place: str) -> Iterator[float]:
-    if len(texts) != len(COUNTS) + classes:
-        raise FileError(
-            f"has {len(texts) + 1} values, but the header {len(COUNTS) + classes + 1}", place
-        )
-    counts, probabilities = texts[: len(COUNTS)], texts[len(COUNTS) :]
-    for name, text in zip(COUNTS, counts, strict=True):
-        if not _COUNT.fullmatch(text) or int(text) > MAX_DRAWS:
-            raise FileError(f"{name} is {quoted(text)}, no count up to {MAX_DRAWS:,}", place)
-        yield float(text)
-    drawn, parsed, asked, verified = map(int, counts)
-    if not (drawn >= 1 and parsed <= drawn and verified <= asked <= parsed):
-        raise FileError(
-            "draws >= 1, parsed <= draws and verified <= asked <= parsed do not hold", place
-        )
-    total = 0.0
-    for text in probabilities:
-        if not _PROBABILITY.fullmatch(text) or not (value := float(text)) <= 1 + SUM_TOLERANCE:
-            raise FileError(f"{quoted(text)} is no probability", place)
-        total += value
-        yield value
-    if abs(total - 1) > SUM_TOLERANCE:
-        raise FileError(f"the probabilities sum to {total:.9g}, not to 1", place)
+def _misfit(line: str, classes: Sequence[str]) -> str:
+    """Why a line is not of the form of the header."""
+    name, *values = line.split(",")
+    if not re.fullmatch(_ID, name):
+        return f"{quoted(name)} is no name of an utterance"
+    if len(values) != len(COUNTS) + len(classes):
+        return f"has {len(values) + 1} values, but the header {len(COUNTS) + len(classes) + 1}"
+    for column, text in zip([*COUNTS, *classes], values, strict=True):
+        if not re.fullmatch(_COUNT if column in COUNTS else _PROBABILITY, text):
+            kind = "count" if column in COUNTS else "probability"
+            return f"{column} is {quoted(text)}, which is no {kind}"
+    return "is not of the form of the header"
+
+
+def _impossible(
+    counts: Mapping[str, Counts], distributions: Floats
+) -> Iterator[tuple[NDArray[np.bool_], str]]:
+    """Which lines hold numbers that cannot be, (N,), and what to say of the first."""
+    drawn, parsed, asked, verified = (counts[name] for name in COUNTS)
+    yield (drawn < 1) | (drawn > MAX_DRAWS), f"draws is not from 1 to {MAX_DRAWS:,}"
+    yield (
+        (parsed > drawn) | (asked > parsed) | (verified > asked),
+        "draws >= parsed >= asked >= verified does not hold",
+    )
+    off = np.abs(distributions.sum(axis=1) - 1) > SUM_TOLERANCE
+    yield off, f"the probabilities do not sum to 1 (within {SUM_TOLERANCE:g})"

@@ -4,7 +4,7 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import pydantic
 
@@ -25,6 +25,9 @@ from ambi_tasks.leaderboard.submission import (
     TableRecord,
     submission_from_json,
 )
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 SUBMISSION, PREDICTIONS, ANSWERS = "submission.json", "predictions.csv.gz", "answers.jsonl.gz"
 LEVELS = 3
@@ -153,14 +156,17 @@ def _submission(folder: Path, found: _Findings) -> Submission | None:
     except pydantic.ValidationError as error:
         for one in error.errors(include_url=False, include_context=False)[:50]:
             place = ".".join(quoted(str(part), 70)[1:-1] for part in one["loc"])
-            found.add(SUBMISSION, _sentence(one["msg"]), place)
+            found.add(SUBMISSION, _clause(one), place)
     return None
 
 
-def _sentence(message: str) -> str:
-    """Pydantic's words as a clause."""
-    clause = message.removeprefix("Value error, ").rstrip(".")
-    return clause[:1].lower() + clause[1:300]
+def _clause(error: "ErrorDetails") -> str:
+    """Pydantic's words, but a stranger's text is quoted, and a pattern is none for people."""
+    if error["type"] == "string_pattern_mismatch":
+        text = quoted(str(error["input"]))
+        return f"{text} holds what this field may not (docs/leaderboard.md lists its characters)"
+    said = error["msg"].removeprefix("Value error, ").rstrip(".")
+    return ascii(said[:1].lower() + said[1:300])[1:-1]
 
 
 def _predictions(folder: Path, submission: Submission, found: _Findings) -> Predictions | None:

@@ -147,25 +147,15 @@ class Submitter(Part):
     """When it was made."""
 
 
-class ModelRecord(Part):
-    """What predicted."""
+class Weights(Part):
+    """Which model it was, so that the same can be had again."""
 
-    organization: Name
-    """Who made the model."""
-    name: Name
-    """The model's name, for people."""
-    weights: Literal["open", "closed"]
-    """Whether anybody can have the weights."""
-    parameters: Annotated[int, Field(ge=1, le=10**14)] | None = None
-    """How many, all experts and encoders together; null where nobody tells."""
     checkpoint: Checkpoint | None = None
-    """Its name on the Hugging Face hub or at its provider."""
+    """Its name on the Hugging Face hub or at its provider; null for files of somebody's own."""
     revision: Word | None = None
     """The checkpoint's commit, or the version that a provider names."""
     sha256: Sha256 | None = None
     """Hash of the files, where they are no checkpoint of the hub."""
-    link: Link | None = None
-    """Where the model is described."""
     architecture: Word | None = None
     """As transformers names it (`model_type`)."""
     precision: Word | None = None
@@ -176,6 +166,21 @@ class ModelRecord(Part):
     """Version of the package that the adapter is part of."""
     arguments: Annotated[dict[Identifier, Setting], Field(max_length=32)] = {}
     """Of `--model_args`, those that are known to hold no secret and no path."""
+
+
+class ModelRecord(Weights):
+    """What predicted."""
+
+    organization: Name
+    """Who made the model."""
+    name: Name
+    """The model's name, for people."""
+    weights: Literal["open", "closed"]
+    """Whether anybody can have the weights."""
+    parameters: Annotated[int, Field(ge=1, le=10**14)] | None = None
+    """How many, all experts and encoders together; null where nobody tells."""
+    link: Link | None = None
+    """Where the model is described."""
 
 
 class StrategyRecord(Part):
@@ -238,11 +243,13 @@ class ComputeRecord(Part):
 class DoctorRecord(Part):
     """What `ambi doctor` said of the model."""
 
-    verdict: Identifier
-    """In a word; `deaf` is refused."""
+    verdict: Literal["healthy", "warnings", "fails"]
+    """In a word; `fails` is refused."""
+    examined: Word
+    """When, as ISO 8601."""
     version: Word
     """Of the package that examined it."""
-    checks: Annotated[dict[Identifier, Identifier], Field(max_length=64)] = {}
+    checks: Annotated[dict[Identifier, Literal["ok", "warning", "fail"]], Field(max_length=64)] = {}
     """Check -> what came of it."""
 
 
@@ -295,12 +302,18 @@ class ModelSubmission(_Submission):
     """Says which fields there are."""
     model: ModelRecord
     """What predicted."""
+    verifier: Weights | None = None
+    """The model that judged its answers, where another one did."""
+    evaluated: datetime.date
+    """The day of the run; an entry of a model behind an interface expires some time after it."""
     strategy: StrategyRecord
     """How answers became one distribution."""
     variant: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")] | None = None
     """Tells entries of one model, corpus and strategy apart, such as `32-draws`."""
     prompts: Annotated[list[PromptRecord], Field(min_length=1, max_length=4)]
     """What was asked."""
+    system_instruction_sha256: Sha256 | None = None
+    """Hash of the system turn, where the run had one."""
     decoding: Annotated[dict[Identifier, Setting], Field(max_length=32)]
     """How answers were drawn."""
     parsing: ParsingRecord
@@ -316,7 +329,7 @@ class ModelSubmission(_Submission):
     predictions: TableRecord
     """The table of predictions."""
     answers: TableRecord | None = None
-    """The texts behind them, where the corpus's licence lets them be published."""
+    """The answers behind them, where the corpus's licence lets them be published."""
 
     @pydantic.field_validator("model")
     @classmethod

@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from ambi_tasks.errors import UserError
+from ambi_tasks.leaderboard.answers import check_answers
 from ambi_tasks.leaderboard.baselines import ceiling_scores, floor_predictions
 from ambi_tasks.leaderboard.entry import Entry, Status, run_of
-from ambi_tasks.leaderboard.files import quoted
+from ambi_tasks.leaderboard.files import Content, FileError, quoted
 from ambi_tasks.leaderboard.manifests import ids_sha256, known_manifest
 from ambi_tasks.leaderboard.predictions import Predictions
 from ambi_tasks.leaderboard.reading import (
+    ANSWERS,
     PREDICTIONS,
     SUBMISSION,
     Finding,
@@ -42,9 +44,6 @@ from ambi_tasks.strategies.fields import VerifiedFields
 
 SCORE_TOLERANCE = 1e-9
 """How far a reported score may be from the recomputed one: rounding on another machine."""
-
-DEAF = "deaf"
-"""The verdict of `ambi doctor` that the board refuses."""
 
 _ALIKE = 0.99  # share of clips with one and the same prediction
 _COPIED_FAULT, _COPIED_WARNING = 0.5, 0.1  # shares of mixed votes that were predicted exactly
@@ -91,7 +90,7 @@ def examine(
         if reading.predictions is not None:
             _check_utterances(submission, reading.predictions, truth, found)
         if isinstance(submission, ModelSubmission):
-            _check_model(submission, reading.predictions, found)
+            _check_model(submission, reading, found)
         if not found.faults:
             _recompute(submission, reading, truth, found, thorough=thorough)
     if found.faults or submission is None:
@@ -205,9 +204,8 @@ def _check_utterances(
 # --- the model's side ----------------------------------------------------------------------------
 
 
-def _check_model(
-    submission: ModelSubmission, predictions: Predictions | None, found: _Findings
-) -> None:
+def _check_model(submission: ModelSubmission, reading: Reading, found: _Findings) -> None:
+    predictions = reading.predictions
     settings = _settings(submission, found)
     for number, prompt in enumerate(submission.prompts):
         try:
@@ -223,13 +221,25 @@ def _check_model(
     model = submission.model
     if model.weights == "open" and model.revision is None and model.sha256 is None:
         found.warn("model.revision", "neither revision nor sha256 says which weights these were")
-    if submission.doctor is not None and submission.doctor.verdict == DEAF:
-        found.fault("doctor.verdict", "the model does not hear the clips")
+    _check_doctor(submission, found)
     if predictions is not None:
         _check_parsing(submission, predictions, found)
+        if reading.answers is not None:
+            _check_answers(reading.answers, submission, predictions, found)
         if settings is not None:
             _check_draws(settings, predictions, found)
         _check_alike(predictions, found)
+
+
+def _check_doctor(submission: ModelSubmission, found: _Findings) -> None:
+    doctor = submission.doctor
+    if doctor is None:
+        found.warn("doctor", "nobody examined whether the model hears: run `ambi doctor` before it")
+    elif doctor.verdict == "fails":
+        failed = ", ".join(name for name, said in doctor.checks.items() if said == "fail")
+        found.fault("doctor.verdict", f"the model fails its examination ({failed or 'no reason'})")
+    elif doctor.verdict == "healthy" and set(doctor.checks.values()) - {"ok"}:
+        found.fault("doctor.verdict", "is 'healthy', but not all checks are 'ok'")
 
 
 def _settings(submission: ModelSubmission, found: _Findings) -> StrategyFields | None:
@@ -271,6 +281,21 @@ def _check_parsing(submission: ModelSubmission, predictions: Predictions, found:
         found.add(
             "fault", PREDICTIONS, "", f"{wrong:,} utterances without an answer are not uniform"
         )
+
+
+def _check_answers(
+    content: Content, submission: ModelSubmission, predictions: Predictions, found: _Findings
+) -> None:
+    corpus = board_corpora()[submission.corpus.name]
+    if not corpus.open_licence:
+        message = f"the licence of {corpus.title} does not let answers be published"
+        found.add("fault", ANSWERS, "", message)
+        return
+    try:
+        for place, fault in check_answers(content, submission, predictions):
+            found.add("fault", ANSWERS, place, fault)
+    except FileError as error:
+        found.add("fault", ANSWERS, error.place, str(error))
 
 
 def _check_draws(settings: StrategyFields, predictions: Predictions, found: _Findings) -> None:

@@ -64,18 +64,6 @@ Sha256: TypeAlias = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 """A hash in lower-case hexadecimal."""
 
 
-def is_utterance_id(text: str) -> bool:
-    r"""Whether a text can be a corpus's name of an utterance: printable ASCII without quotes.
-
-    >>> is_utterance_id("Ses01F_impro01_F000"), is_utterance_id("a\nb"), is_utterance_id("")
-    (True, False, False)
-    """
-    return _UTTERANCE.fullmatch(text) is not None
-
-
-_UTTERANCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .:+@/-]{0,199}")
-
-
 def folder_name(name: str) -> str:
     """A name as a folder's: what is not a letter, a digit, `.`, `_` or `-` becomes one `-`.
 

@@ -66,6 +66,7 @@ class Utterances:
         answered: (N,), whether any candidate could be read.
         candidates: (N,), how many there were.
         read: (N,), how many of them could be read.
+        scored: (N,), how many of these a verifier's verdict gave a score; None without a verifier.
         tokens: (N,), generated for the draws and for the verdicts on them; NaN where the log does
             not have it, 0 where nothing is generated.
     """
@@ -77,6 +78,7 @@ class Utterances:
     answered: Flags
     candidates: Counts
     read: Counts
+    scored: Counts | None
     tokens: Floats
 
 
@@ -330,9 +332,8 @@ class _Rows:
             "distributions": (truth, self._distributions("prediction", lines)),
             "draws": (utterances.read, utterances.candidates),
         }
-        if all(doc.verdicts is not None for doc in docs) and utterances.read.all():
-            scored = [sum(one.score is not None for one in doc.candidates) for doc in docs]
-            inputs["verdicts"] = (scored, utterances.read)
+        if utterances.scored is not None and utterances.read.all():
+            inputs["verdicts"] = (utterances.scored, utterances.read)
         return LoggedRun(
             log=self.log,
             run=Run.of(
@@ -382,6 +383,8 @@ def _columns(docs: Sequence[_Document], truth: Floats) -> Utterances:
     named = [doc.stratum for doc in docs]
     if None in named:
         named = list(strata([entropy_bits(row) for row in truth.tolist()]))
+    verified = all(doc.verdicts is not None for doc in docs)
+    scored = [sum(one.score is not None for one in doc.candidates) for doc in docs]
     readable = [sum(bytes(one.distribution) != b"null" for one in doc.candidates) for doc in docs]
     return Utterances(
         votes=np.array(votes, dtype=np.float64) if counted else None,
@@ -391,6 +394,7 @@ def _columns(docs: Sequence[_Document], truth: Floats) -> Utterances:
         answered=np.array([doc.answered for doc in docs]),
         candidates=np.array([len(doc.candidates) for doc in docs], dtype=np.intp),
         read=np.array(readable, dtype=np.intp),
+        scored=np.array(scored, dtype=np.intp) if verified else None,
         tokens=np.array([_generated(doc) for doc in docs]),
     )
 

@@ -1,6 +1,7 @@
 """Models that are healthy, and models with one fault each."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -149,14 +150,13 @@ class Moody(Listener):
         return super().write(order, index + self.asked)
 
 
-class MoodyAndSaysSo(Moody):
-    capabilities = Capabilities(repeatable=False)
+class MoodyOnCpu(Moody):
+    def describe(self) -> dict[str, Any]:
+        return {"model_name": "moody", "model_device": "cpu", "model_dtype": "float32"}
 
 
 class Sociable(Listener):
     """Answers otherwise among others than alone."""
-
-    capabilities = Capabilities(repeatable=False)
 
     def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
         for position, index, answer in super().draw(orders):
