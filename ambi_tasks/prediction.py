@@ -7,7 +7,10 @@ from typing import Any
 
 from ambi_tasks.answers import Answer, Failure, Repair, after_reasoning, parse_answer
 
-EVIDENCE = ("draw_index", "seed", "log_likelihood", "tokens", "finish_reason", "clip_sha256")
+EVIDENCE = (
+    *("draw_index", "seed", "log_likelihood", "sampling_log_likelihood", "tokens"),
+    *("finish_reason", "clip_sha256"),
+)
 """What a draw may carry beside its text; a plain string carries none of it."""
 
 

@@ -621,5 +621,6 @@ def _draw(answer: Answer, index: int, pool: _Pool) -> Draw:
         log_likelihood=answer.log_likelihood,
         tokens=answer.tokens,
         finish_reason=answer.finish_reason,
+        sampling_log_likelihood=answer.sampling_log_likelihood,
         clip_sha256=pool.clip_sha256,
     )

@@ -100,12 +100,16 @@ class Answer:
         tokens: Number of these tokens, None where unknown.
         finish_reason: `stop` (end token or stop string), `length`, or `content_filter`: whoever
             runs the model withheld the answer.
+        sampling_log_likelihood: Like `log_likelihood`, but under the distribution that the tokens
+            were sampled from (with the temperature and what it cut off); None for a draw that was
+            not sampled, or where the engine does not say.
     """
 
     text: str
     log_likelihood: float | None = None
     tokens: int | None = None
     finish_reason: Literal["stop", "length", "content_filter"] = "stop"
+    sampling_log_likelihood: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,8 @@ class Capabilities:
         log_likelihood: It scores given continuations (`Backend.log_likelihoods`).
         system_turn: It takes a system turn.
         clips: How many clips a conversation may hold, None for any number.
+        repeatable: A draw is the same to the letter whenever, in whatever order and beside whatever
+            it is made; else mostly, or not at all.
     """
 
     sampling: bool = True
@@ -156,6 +162,7 @@ class Capabilities:
     log_likelihood: bool = False
     system_turn: bool = True
     clips: int | None = 1
+    repeatable: bool = True
 
 
 class Backend(ABC):

@@ -21,7 +21,7 @@ from model_adapters.backend import Answer, Score
 
 _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the children of its own logger
 
-_VERSION = 2  # of the tables below
+_VERSION = 3  # of the tables below
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS pools (
     pool TEXT PRIMARY KEY,
@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS draws (
     log_likelihood REAL,
     tokens INTEGER,
     finish_reason TEXT NOT NULL,
+    sampling_log_likelihood REAL,
     PRIMARY KEY (pool, draw_index)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scores (
@@ -108,8 +109,8 @@ class DrawStore:
             indices: Which of them are wanted.
         """
         rows = self._connection.execute(
-            "SELECT draw_index, text, log_likelihood, tokens, finish_reason FROM draws "
-            "WHERE pool = ?",
+            "SELECT draw_index, text, log_likelihood, tokens, finish_reason, "
+            "sampling_log_likelihood FROM draws WHERE pool = ?",
             (self._pool(question),),
         )
         wanted = set(indices)
@@ -118,7 +119,7 @@ class DrawStore:
     def keep(self, question: Question, index: int, answer: Answer) -> None:
         """Write a finished draw; it is there at once, whatever happens to this process."""
         self._connection.execute(
-            "INSERT OR IGNORE INTO draws VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO draws VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 self._described_pool(question),
                 index,
@@ -126,6 +127,7 @@ class DrawStore:
                 answer.log_likelihood,
                 answer.tokens,
                 answer.finish_reason,
+                answer.sampling_log_likelihood,
             ),
         )
 

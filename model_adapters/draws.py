@@ -12,6 +12,7 @@ class Draw(str):
         log_likelihood: See `backend.Answer`.
         tokens: See `backend.Answer`.
         finish_reason: See `backend.Answer`.
+        sampling_log_likelihood: See `backend.Answer`.
         clip_sha256: Hash of what was heard, None for a question without sound.
     """
 
@@ -22,6 +23,7 @@ class Draw(str):
     log_likelihood: float | None
     tokens: int | None
     finish_reason: str
+    sampling_log_likelihood: float | None
     clip_sha256: str | None
 
     def __new__(cls, text: str, **evidence: Any) -> "Draw":

@@ -11,9 +11,11 @@ from model_adapters.draw_store import BUSY_SECONDS, check_store
 
 ANSWER_COLUMNS = (
     *("kind", "model", "fingerprint", "question", "started", "draw_index", "text"),
-    *("log_likelihood", "tokens", "finish_reason", "greedy"),
+    *("log_likelihood", "tokens", "finish_reason", "sampling_log_likelihood", "greedy"),
 )
 """Of the rows that `answers` gives."""
+
+_OF_DRAWS = "finish_reason, sampling_log_likelihood"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,8 @@ def answers(connection: sqlite3.Connection, model: str | None) -> Iterator[dict[
         model: Of this model alone; None for all.
     """
     for table, columns in (
-        ("draws", "draw_index, text, log_likelihood, draws.tokens, finish_reason, NULL"),
-        ("scores", "NULL, continuation, log_likelihood, scores.tokens, NULL, greedy"),
+        ("draws", f"draw_index, text, log_likelihood, draws.tokens, {_OF_DRAWS}, NULL"),
+        ("scores", "NULL, continuation, log_likelihood, scores.tokens, NULL, NULL, greedy"),
     ):
         rows = connection.execute(
             f"SELECT '{table[:-1]}', model, fingerprint, question, started, {columns} "  # noqa: S608 - our own words

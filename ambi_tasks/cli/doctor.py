@@ -19,11 +19,16 @@ from ambi_tasks.errors import UserError
 if TYPE_CHECKING:
     from ambi_tasks.doctor.costs import Cost
 
-EXIT_CODES: dict[Verdict, int] = {"healthy": 0, "fails": 1, "warnings": 2}
+EXIT_CODES: dict[Verdict, int] = {"healthy": 0, "fails": 1, "deaf": 1, "warnings": 2}
 
 _NOT_EXAMINED = 1
 _STYLES = {"ok": "green", "warning": "yellow", "fail": "bold red"}
-_VERDICT_STYLES = {"healthy": "green", "warnings": "yellow", "fails": "bold red"}
+_VERDICT_STYLES = {
+    "healthy": "green",
+    "warnings": "yellow",
+    "fails": "bold red",
+    "deaf": "bold red",
+}
 _DEFAULT_BATCH = "8"
 _HEAD_WIDTH = 8
 
@@ -175,13 +180,9 @@ def _conclusion(examination: Examination) -> Text:
         for one in ("fail", "warning")
     )
     parts = [f"fails: {failed}" if failed else "", f"warnings: {warned}" if warned else ""]
-    deaf = all(
-        examination.check(f"hears_{name}").verdict == "fail"
-        for name in ("silence", "other_clip", "noise")
-    )
     if examination.check("answers_vary").verdict == "fail":
         head = "It gives one answer to everything"
-    elif deaf:
+    elif verdict == "deaf":
         head = "It does not hear: whatever is played, it answers the same"
     elif failed:
         head = "Not fit for the benchmark"

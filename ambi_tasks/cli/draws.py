@@ -138,6 +138,7 @@ def _write_parquet(connection: sqlite3.Connection, model: str | None, target: Pa
             ("log_likelihood", pa.float64()),
             ("tokens", pa.int64()),
             ("finish_reason", pa.string()),
+            ("sampling_log_likelihood", pa.float64()),
             ("greedy", pa.bool_()),
         ]
     )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -45,7 +45,6 @@ def examine(
     """
     asker, backend = Asker(lm), lm.backend
     can = backend.capabilities
-    exact = _is_exact(backend.describe())
     with tempfile.TemporaryDirectory() as folder:
         stimuli = make_stimuli(clips, Path(folder))
         watch("The hearing test")
@@ -64,8 +63,8 @@ def examine(
         judging.vary(forms),
         *(judging.hears(name, found) for name, found in changes.items()),
         judging.order(order, changes["other_clip"]),
-        judging.repeats(answers, heard, exact=exact, as_earlier=as_earlier),
-        judging.in_any_batch(answers, heard, exact=exact),
+        judging.repeats(answers, heard, exact=can.repeatable, as_earlier=as_earlier),
+        judging.in_any_batch(answers, heard, exact=can.repeatable),
         *judging.readable(forms, answers, labels),
     )
     return Examination(
@@ -90,11 +89,6 @@ def _digest(answers: Answers) -> str:
         for name, found in answers.first.items()
     }
     return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
-
-
-def _is_exact(description: Mapping[str, object]) -> bool:
-    """Whether the same answers are owed in any batch: in float32 on a CPU."""
-    return (description.get("model_device"), description.get("model_dtype")) == ("cpu", "float32")
 
 
 def _same_as(

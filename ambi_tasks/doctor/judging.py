@@ -11,7 +11,7 @@ import numpy as np
 
 from ambi_tasks.doctor.change import LEVEL, SMALLEST_SHARE, Change
 from ambi_tasks.doctor.interview import Answers, Heard
-from ambi_tasks.doctor.record import Check, CheckVerdict, Value
+from ambi_tasks.doctor.record import HEARING, Check, CheckVerdict, Value
 from ambi_tasks.prediction import draw_record, read_draw, was_cut
 from ambi_tasks.prompts import load_prompt
 from ambi_tasks.verdicts import parse_rating
@@ -21,7 +21,6 @@ READABLE_SHARE = 0.95
 """Below this share of readable answers to a prompt form there is a warning."""
 
 _TOLERANCE = 1e-3  # of a log-likelihood, in float32
-_ESSENTIAL = ("silence", "other_clip", "noise")
 _SPOKEN = {
     "silence": "silence",
     "other_clip": "another clip of the same length",
@@ -73,7 +72,7 @@ def hears(name: str, found: Change) -> Check:
         sentence = f"With {_SPOKEN[name]} instead, the answers stay as they are: {moves}."
     elif not found.counts:
         sentence = f"With {_SPOKEN[name]} instead, {moves}; below {SMALLEST_SHARE} is nothing."
-    missed: CheckVerdict = "fail" if name in _ESSENTIAL else "warning"
+    missed: CheckVerdict = "fail" if f"hears_{name}" in HEARING else "warning"
     verdict: CheckVerdict = "ok" if found.counts else missed
     values = {"share": found.share, "by_chance": found.by_chance, "p": found.p}
     return Check(name=f"hears_{name}", verdict=verdict, sentence=sentence, values=values)

@@ -23,7 +23,10 @@ CheckVerdict = Literal["ok", "warning", "fail"]
 
 Value: TypeAlias = float | int | str | None
 
-Verdict = Literal["healthy", "warnings", "fails"]
+Verdict = Literal["healthy", "warnings", "fails", "deaf"]
+
+HEARING = ("hears_silence", "hears_other_clip", "hears_noise")
+"""The checks that a model must pass to count as one that hears; `deaf` passes none of them."""
 
 _WORST_FIRST: tuple[tuple[CheckVerdict, Verdict], ...] = (
     ("fail", "fails"),
@@ -87,7 +90,10 @@ class Examination(_Part):
 
     @property
     def verdict(self) -> Verdict:
-        """`fails` if any check fails, else `warnings` if any warns, else `healthy`."""
+        """`deaf`, else `fails` if any check fails, else `warnings` if any warns, else `healthy`."""
+        failed = {check.name for check in self.checks if check.verdict == "fail"}
+        if failed >= set(HEARING):
+            return "deaf"
         found = {check.verdict for check in self.checks}
         return next((of for one, of in _WORST_FIRST if one in found), "healthy")
 

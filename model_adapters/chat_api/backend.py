@@ -166,6 +166,7 @@ class ChatApiBackend(Backend):
             draw_log_likelihood="logprobs" in self._offers,
             log_likelihood=bool({"logprobs", "prompt_logprobs"} & self._offers),
             clips=None,
+            repeatable=False,
         )
 
     def fingerprint(self) -> str:

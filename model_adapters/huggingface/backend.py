@@ -21,6 +21,11 @@ from model_adapters.backend import (
     Score,
     ScoreOrder,
 )
+from model_adapters.huggingface.checkpoint import (
+    checkpoint_files,
+    checkpoint_sha256,
+    lora_base,
+)
 from model_adapters.huggingface.engine import LONG_AUDIO, Engine
 from model_adapters.huggingface.families import Family, family_of
 from model_adapters.processes import local_rank, process_count
@@ -30,7 +35,6 @@ _log = logging.getLogger(f"lm_eval.{__name__}")  # the harness shows the childre
 
 DEFAULT_MODEL = "Qwen/Qwen2-Audio-7B-Instruct"
 DEMO = "demo"
-_BLOCKS, _BLOCK_BYTES = 64, 65_536
 _Found = TypeVar("_Found")
 _DTYPES = ("auto", "float32", "float16", "bfloat16")
 
@@ -137,6 +141,7 @@ class HuggingFaceBackend(Backend):
             log_likelihood=True,
             system_turn=self._family.system_turn,
             clips=self._family.clips,
+            repeatable=self._device == "cpu" and self._weights_dtype() == torch.float32,
         )
 
     @cached_property
@@ -188,19 +193,28 @@ class HuggingFaceBackend(Backend):
     def _model_sha(self) -> str | None:
         """The hub's commit, or a hash of a local checkpoint's files."""
         commit = getattr(self._config, "_commit_hash", None)
-        return _files_sha256(self._path) if Path(self._path).is_dir() else commit
+        return checkpoint_sha256(Path(self._path)) if Path(self._path).is_dir() else commit
+
+    @cached_property
+    def _base(self) -> "HuggingFaceBackend | None":
+        """The checkpoint under a local LoRA, None where there is none."""
+        base = lora_base(Path(self._path))
+        return None if base is None else HuggingFaceBackend(pretrained=base, device=self._device)
 
     def fingerprint(self) -> str | None:
         """See `Backend.fingerprint`: checkpoint, precision, device, libraries and our own code."""
-        if self._model_sha is None:
+        base = self._base.fingerprint() if self._base else ""
+        if self._model_sha is None or base is None:
             return None
-        code = sorted(Path(__file__).parents[1].rglob("*.py"))
+        adapters = Path(__file__).parents[1]
+        code = sorted(set(adapters.rglob("*.py")) - set(adapters.glob("conformance/*.py")))
         folder = Path(self._path)
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        files = checkpoint_files(folder) if folder.is_dir() else []
         content = [
             self._model_sha,
+            base,
             # The hash samples large files; a change between its blocks shows in the file's time.
-            *(f"{path.name}:{path.stat().st_mtime_ns}" for path in files),
+            *(f"{path.relative_to(folder)}:{path.stat().st_mtime_ns}" for path in files),
             *(str(value) for value in (self._weights_dtype(), self._device, self._long_audio)),
             *(f"{name}={value}" for name, value in sorted(self._placing.items())),
             *(version(name) for name in ("torch", "transformers", "tokenizers", "soxr")),
@@ -233,23 +247,6 @@ def _advice(error: Exception, named_by: str) -> str:
     if named_by != "pretrained":
         return f"{advice}."
     return f"{advice}, or try the bundled one with pretrained={DEMO}."
-
-
-def _files_sha256(folder: str) -> str:
-    """Tell local checkpoints apart by what their files hold.
-
-    Of each file the size and up to 64 blocks, evenly spaced, are hashed: a fine-tuning changes all
-    of them, and a checkpoint of many gigabytes takes a second.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(path for path in Path(folder).iterdir() if path.is_file()):
-        size = path.stat().st_size
-        digest.update(f"{path.name}:{size};".encode())
-        with path.open("rb") as file:
-            for block in range(_BLOCKS):
-                file.seek(block * size // _BLOCKS)
-                digest.update(file.read(_BLOCK_BYTES))
-    return digest.hexdigest()
 
 
 def _device(asked: str | None) -> str:

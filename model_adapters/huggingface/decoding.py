@@ -77,10 +77,12 @@ class Decoder:
         logits = rows.read(torch.tensor(last, device=self._model.device))[:, -1]
         taken = rows.taken
         draws = [one for one in rows.occupants if one is not None]
-        chosen, own = choose_tokens(logits[taken], draws)
-        for row, draw, token, log_probability in zip(taken, draws, chosen, own, strict=True):
-            draw.tokens.append(token)
-            draw.log_likelihood += log_probability
+        for row, draw, chosen in zip(
+            taken, draws, choose_tokens(logits[taken], draws), strict=True
+        ):
+            draw.tokens.append(chosen.token)
+            draw.log_likelihood += chosen.log_probability
+            draw.sampling_log_likelihood += chosen.sampling_log_probability
             if answer := self._finished(draw):
                 rows.release(row)
                 yield draw, answer
@@ -99,6 +101,9 @@ class Decoder:
             log_likelihood=draw.log_likelihood,
             tokens=len(draw.tokens),
             finish_reason="stop" if ends or stopped else "length",
+            sampling_log_likelihood=(
+                draw.sampling_log_likelihood if draw.order.decoding.do_sample else None
+            ),
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from transformers import (
@@ -28,6 +29,7 @@ class Writing:
         prompt: The prompt's tokens.
         tokens: The answer's so far.
         log_likelihood: Of these, under the model's own distribution.
+        sampling_log_likelihood: Of these, under the distribution that they were sampled from.
     """
 
     position: int
@@ -36,9 +38,24 @@ class Writing:
     prompt: list[int]
     tokens: list[int] = field(default_factory=list)
     log_likelihood: float = 0.0
+    sampling_log_likelihood: float = 0.0
 
 
-def choose_tokens(logits: torch.Tensor, draws: Sequence[Writing]) -> tuple[list[int], list[float]]:
+class Chosen(NamedTuple):
+    """A token, with its natural log-probabilities.
+
+    Attributes:
+        token: The token.
+        log_probability: Under the raw logits.
+        sampling_log_probability: Under what it was sampled from; 0 where there was no choice.
+    """
+
+    token: int
+    log_probability: float
+    sampling_log_probability: float
+
+
+def choose_tokens(logits: torch.Tensor, draws: Sequence[Writing]) -> list[Chosen]:
     """Choose the next token of each draw.
 
     Sampling is by inversion: the token at which the cumulative probability passes a uniform number
@@ -47,24 +64,23 @@ def choose_tokens(logits: torch.Tensor, draws: Sequence[Writing]) -> tuple[list[
     Args:
         logits: Raw logits, (R, V).
         draws: What the rows belong to, R of them.
-
-    Returns:
-        The tokens, and their natural log-probabilities under the raw logits.
     """
     alike: dict[Decoding, list[int]] = {}
     for row, draw in enumerate(draws):
         alike.setdefault(draw.order.decoding, []).append(row)
-    chosen = torch.empty(len(draws), dtype=torch.long, device=logits.device)
+    found = torch.empty(3, len(draws), dtype=torch.float64, device=logits.device)
     for decoding, rows in alike.items():
         part = logits if len(rows) == len(draws) else logits[rows]
-        chosen[rows] = _chosen(part, decoding, [draws[row] for row in rows])
-    own = logits.gather(-1, chosen[:, None])[:, 0] - logits.logsumexp(dim=-1)
-    tokens, log_probabilities = torch.stack([chosen.double(), own.double()]).tolist()
-    return [int(token) for token in tokens], log_probabilities
+        tokens, drawn = _chosen(part, decoding, [draws[row] for row in rows])
+        own = part.gather(-1, tokens[:, None])[:, 0] - part.logsumexp(dim=-1)
+        found[:, rows] = torch.stack([tokens.double(), own.double(), drawn])
+    return [Chosen(int(token), own, drawn) for token, own, drawn in found.T.tolist()]
 
 
-def _chosen(logits: torch.Tensor, decoding: Decoding, draws: Sequence[Writing]) -> torch.Tensor:
-    """The next tokens of draws of one decoding, (R,)."""
+def _chosen(
+    logits: torch.Tensor, decoding: Decoding, draws: Sequence[Writing]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The next tokens of draws of one decoding, and their log-probabilities there, both (R,)."""
     if decoding.repetition_penalty != 1:
         penalty = RepetitionPenaltyLogitsProcessor(decoding.repetition_penalty)
         logits = torch.cat(
@@ -74,14 +90,17 @@ def _chosen(logits: torch.Tensor, decoding: Decoding, draws: Sequence[Writing]) 
             ]
         )
     if not decoding.do_sample:
-        return logits.argmax(dim=-1)
-    cumulative = _warpers(decoding)(None, logits).double().softmax(dim=-1).cumsum(dim=-1)
+        tokens = logits.argmax(dim=-1)
+        return tokens, torch.zeros_like(tokens, dtype=torch.float64)
+    probabilities = _warpers(decoding)(None, logits).double().softmax(dim=-1)
+    cumulative = probabilities.cumsum(dim=-1)
     total = cumulative[:, -1:]
     noise = [uniform(draw.order.key, draw.index, len(draw.tokens)) for draw in draws]
     point = torch.tensor(noise, dtype=torch.float64, device=logits.device)[:, None] * total
     # Rounding must not reach the total: beyond it lie tokens of probability 0 alone.
     point = torch.minimum(point, torch.nextafter(total, torch.zeros_like(total)))
-    return torch.searchsorted(cumulative, point, right=True)[:, 0]
+    chosen = torch.searchsorted(cumulative, point, right=True)
+    return chosen[:, 0], probabilities.gather(-1, chosen)[:, 0].log()
 
 
 def _warpers(decoding: Decoding) -> LogitsProcessorList:

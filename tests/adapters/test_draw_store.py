@@ -97,7 +97,7 @@ def test_a_killed_process_loses_no_finished_draw(tmp_path: Path) -> None:
         "from model_adapters.backend import Answer\n"
         "store = DrawStore(Path(sys.argv[1]), 'fingerprint', 'model')\n"
         "for index in range(1000):\n"
-        "    answer = Answer(f'text {index}', -index / 3, index, 'length')\n"
+        "    answer = Answer(f'text {index}', -index / 3, index, 'length', -index / 7)\n"
         "    store.keep(Question('{}'), index, answer)\n"
         "    if index == 99: os.kill(os.getpid(), 9)\n"
     )
@@ -105,7 +105,7 @@ def test_a_killed_process_loses_no_finished_draw(tmp_path: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert killed.returncode == -9
     found = DrawStore(path, "fingerprint", "model").finished(Question("{}"), range(1000))
-    assert found == {n: Answer(f"text {n}", -n / 3, n, "length") for n in range(100)}
+    assert found == {n: Answer(f"text {n}", -n / 3, n, "length", -n / 7) for n in range(100)}
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 99, b""])

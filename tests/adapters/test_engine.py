@@ -633,8 +633,8 @@ class TestTokenChooser:
         return [Writing(0, asked, index, [0]) for index in asked.indices]
 
     def frequencies(self, decoding: Decoding, n: int = 4000) -> np.ndarray[Any, Any]:
-        chosen, _ = choose_tokens(self.LOGITS.repeat(n, 1), self.draws(decoding, n))
-        return np.bincount(chosen, minlength=5)
+        found = choose_tokens(self.LOGITS.repeat(n, 1), self.draws(decoding, n))
+        return np.bincount([chosen.token for chosen in found], minlength=5)
 
     @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
     def test_frequencies_follow_the_tempered_softmax(self, temperature: float) -> None:
@@ -651,15 +651,26 @@ class TestTokenChooser:
         assert (found > 0).tolist() == [token < kept for token in range(5)]
 
     def test_greedy_takes_the_largest_and_keeps_its_probability(self) -> None:
-        (token,), (own,) = choose_tokens(self.LOGITS, self.draws(Decoding(), 1))
-        assert token == 0
-        assert own == pytest.approx(float(self.LOGITS.log_softmax(-1)[0, 0]))
+        (chosen,) = choose_tokens(self.LOGITS, self.draws(Decoding(), 1))
+        assert (chosen.token, chosen.sampling_log_probability) == (0, 0.0)
+        assert chosen.log_probability == pytest.approx(float(self.LOGITS.log_softmax(-1)[0, 0]))
+
+    def test_both_log_probabilities(self) -> None:
+        decoding = Decoding(do_sample=True, temperature=2.0, top_k=3)
+        raw = self.LOGITS[0].double().log_softmax(-1)
+        tempered = (self.LOGITS[0, :3].double() / 2).log_softmax(-1)
+        for chosen in choose_tokens(self.LOGITS.repeat(50, 1), self.draws(decoding, 50)):
+            assert chosen.log_probability == pytest.approx(float(raw[chosen.token]), abs=1e-6)
+            assert chosen.sampling_log_probability == pytest.approx(
+                float(tempered[chosen.token]), abs=1e-6
+            )
 
     def test_steps_are_independent(self) -> None:
         draws = self.draws(Decoding(do_sample=True), 500)
         steps = []
         for _ in range(2):
-            steps.append(choose_tokens(torch.zeros((500, 2)), draws)[0])
+            found = choose_tokens(torch.zeros((500, 2)), draws)
+            steps.append([chosen.token for chosen in found])
             for draw, token in zip(draws, steps[-1], strict=True):
                 draw.tokens.append(token)
         table = np.histogram2d(*steps, bins=2)[0]
@@ -678,8 +689,7 @@ class TestTokenChooser:
             draw.index = number
         together = choose_tokens(self.LOGITS.repeat(len(draws), 1), draws)
         alone = [choose_tokens(self.LOGITS, [draw]) for draw in draws]
-        assert together[0] == [token for (token,), _ in alone]
-        assert together[1] == pytest.approx([own for _, (own,) in alone])
+        np.testing.assert_allclose(together, [chosen for (chosen,) in alone], atol=1e-6)
 
 
 class TestNoise:

@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 
 TASKS = "ambi_demo_sc,ambi_demo_almv,ambi_demo_tlr"
+# `--multi_gpu` is what makes it start two; without a GPU they run on the CPU.
 LAUNCHER = (
-    "torch.distributed.run",
-    "--standalone",
-    "--nproc-per-node",
-    "2",
-    "-m",
-)  # what `accelerate launch` runs
+    *("accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"),
+    *("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m"),
+)
 
 
 def evaluate(folder: Path, *launcher: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -97,7 +97,7 @@ def test_what_is_no_store_is_refused_and_left_alone(
     elif content:
         with sqlite3.connect(other) as foreign:
             foreign.execute("CREATE TABLE draws (something TEXT)")
-            foreign.execute(f"PRAGMA user_version = {2 if content == 'foreign' else 1}")
+            foreign.execute(f"PRAGMA user_version = {3 if content == 'foreign' else 2}")
         foreign.close()
     before = other.read_bytes() if other.exists() else None
     message = "There is no store" if content is None else "cannot be used as a store of draws"

@@ -18,7 +18,7 @@ from tests.doctor import backends
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AMBI_CACHE", str(tmp_path / "cache"))
     kinds = {"alm_listener": backends.Listener, "alm_deaf": backends.DeafScorer}
-    kinds |= {"alm_constant": backends.Constant, "alm_moody": backends.Moody}
+    kinds |= {"alm_constant": backends.Constant, "alm_moody": backends.MoodyAndSaysSo}
     for name, kind in kinds.items():
         monkeypatch.setitem(registry._ADAPTERS, name, kind)
     return tmp_path / "cache"

@@ -1,7 +1,6 @@
 """Models that are healthy, and models with one fault each."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -150,13 +149,14 @@ class Moody(Listener):
         return super().write(order, index + self.asked)
 
 
-class MoodyOnCpu(Moody):
-    def describe(self) -> dict[str, Any]:
-        return {"model_name": "moody", "model_device": "cpu", "model_dtype": "float32"}
+class MoodyAndSaysSo(Moody):
+    capabilities = Capabilities(repeatable=False)
 
 
 class Sociable(Listener):
     """Answers otherwise among others than alone."""
+
+    capabilities = Capabilities(repeatable=False)
 
     def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
         for position, index, answer in super().draw(orders):

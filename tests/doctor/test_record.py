@@ -64,6 +64,17 @@ def test_the_worst_check_decides(verdicts: list[str], expected: str) -> None:
     assert examination(*verdicts).verdict == expected
 
 
+def test_who_passes_no_test_of_hearing_is_deaf() -> None:
+    one = examination("fail", "fail", "fail", "ok")
+    names = ("hears_silence", "hears_other_clip", "hears_noise", "x")
+    checks = [
+        check.model_copy(update={"name": name})
+        for check, name in zip(one.checks, names, strict=True)
+    ]
+    assert one.model_copy(update={"checks": tuple(checks)}).verdict == "deaf"
+    assert one.model_copy(update={"checks": tuple(checks[1:])}).verdict == "fails"
+
+
 def test_it_travels_in_what_results_say_of_the_same_model() -> None:
     assert AudioLM(Fingerprinted(str)).get_model_info()["doctor"] == {"verdict": NOT_EXAMINED}
     path = save(examination("ok", "warning"))

@@ -13,6 +13,7 @@ EVIDENCE = {
     "draw_index": 3,
     "seed": 17,
     "log_likelihood": -4.5,
+    "sampling_log_likelihood": -2.5,
     "tokens": 21,
     "finish_reason": "stop",
     "clip_sha256": "ab12",
