@@ -1,5 +1,6 @@
 """A backend that answers from a script: tasks and strategies are tested without a model."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from model_adapters.backend import (
@@ -7,6 +8,7 @@ from model_adapters.backend import (
     Backend,
     Capabilities,
     Conversation,
+    Decoding,
     DrawOrder,
     Score,
     ScoreOrder,
@@ -20,7 +22,7 @@ Scorer = Callable[[Conversation, str], float]
 
 
 class ScriptedBackend(Backend):
-    """Answers what a function says.
+    """Answers what a function says, up to a stop string or as many words as tokens are allowed.
 
     Attributes:
         orders: Every draw that was asked for, in order, for tests to look at.
@@ -45,8 +47,7 @@ class ScriptedBackend(Backend):
         self.orders.extend(orders)
         for position, order in enumerate(orders):
             for index in order.indices:
-                text = self._script(order, index)
-                yield position, index, Answer(text, -float(len(text)), len(text.split()))
+                yield position, index, _ended(self._script(order, index), order.decoding)
 
     def log_likelihoods(self, orders: Sequence[ScoreOrder]) -> Iterator[tuple[int, list[Score]]]:
         """Score as the scorer says; without one this backend cannot."""
@@ -65,3 +66,15 @@ class ScriptedBackend(Backend):
                     for text in order.continuations
                 ],
             )
+
+
+def _ended(text: str, decoding: Decoding) -> Answer:
+    """An answer that ends where its decoding ends it; its tokens are its words."""
+    ends = [text.find(stop) for stop in decoding.stop if stop and stop in text]
+    text = text[: min(ends)] if ends else text
+    words = list(re.finditer(r"\S+", text))
+    cut = len(words) > decoding.max_new_tokens
+    if cut:
+        text = text[: words[decoding.max_new_tokens - 1].end()]
+    tokens = min(len(words), decoding.max_new_tokens)
+    return Answer(text, -float(len(text)), tokens, "length" if cut else "stop")
