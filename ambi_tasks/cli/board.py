@@ -1,5 +1,6 @@
 """`ambi board`: what the leaderboard is made of, besides the submissions of others."""
 
+import datetime
 import json
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ import typer
 
 from ambi_tasks.cli.console import new_console, run_metadata, user_errors
 from ambi_tasks.cli.corpora import MetadataJson, Root
+from ambi_tasks.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -20,7 +22,7 @@ DEFAULT_BOARD = Path("leaderboard")
 
 @app.callback()
 def board() -> None:
-    """Make the leaderboard's references and schema."""
+    """Make the leaderboard's references and schema, and export its entries."""
 
 
 @app.command()
@@ -68,3 +70,66 @@ def manifest(
     with user_errors():
         found = manifest_of(name, run_metadata(name, root, metadata))
     typer.echo(json.dumps(found, indent=2))
+
+
+@app.command()
+def export(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the files go.")
+    ],
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME/NAME", help="The benchmark's data set on the Hugging Face hub."),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Where the board is on the web; eval_results/ link to it.")
+    ] = None,
+    metadata: MetadataJson = None,
+    board: BoardFolder = DEFAULT_BOARD,
+) -> None:
+    """Write the entries in other formats.
+
+    every_eval_ever/ (a JSON of that schema for each entry), eval_results/ (YAML for model
+    repositories on the Hugging Face hub, where --dataset and --url are given), table.md (for a
+    README), badge.json (for shields.io).
+    """
+    from ambi_tasks.leaderboard.board import read_board  # noqa: PLC0415 - numpy is slow
+    from ambi_tasks.leaderboard.exports import (  # noqa: PLC0415
+        badge,
+        every_eval_ever,
+        hugging_face,
+        readme_table,
+    )
+
+    with user_errors():
+        found = read_board(board, run_metadata("", None, metadata), thorough=False)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        files = {
+            "table.md": readme_table.markdown_tables(found.entries),
+            "demo_table.md": readme_table.markdown_tables(
+                [one for one in found.entries if one.submission.corpus.name == "demo"], demo=True
+            ),
+            "badge.json": badge.badge_json(found.entries),
+        }
+        for entry in found.entries:
+            if entry.is_reference:
+                continue
+            record = every_eval_ever.record_of(entry, now)
+            name = entry.key.replace("/", "__")
+            files[f"every_eval_ever/{name}.json"] = json.dumps(record, indent=2) + "\n"
+            if dataset and url:
+                text = hugging_face.yaml_of(entry, dataset=dataset, url=url)
+                files[f"eval_results/{name}.yaml"] = text
+        for name, text in files.items():
+            _write(output / name, text)
+    for finding in found.refused:
+        new_console(stderr=True).print(f"left out: {finding}")
+    new_console().print(f"Written: {len(files)} files to {output}")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror}).") from error

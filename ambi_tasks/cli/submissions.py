@@ -46,7 +46,7 @@ def submit(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="open or closed.  [default: open for alm_hf, else closed]"),
+        typer.Option(help="open or closed.  [default: closed for alm_api, else open]"),
     ] = None,
     saw_corpus: Annotated[
         str,

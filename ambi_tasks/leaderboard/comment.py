@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from ambi_tasks.leaderboard.board import Board
 from ambi_tasks.leaderboard.entry import Entry
 from ambi_tasks.leaderboard.reading import Finding
-from ambi_tasks.leaderboard.scores import score_records
+from ambi_tasks.leaderboard.scores import entry_scores
 from ambi_tasks.leaderboard.submission import ScoreRecord
 from ambi_tasks.leaderboard.validation import Examined
 from ambi_tasks.metrics import get_metric
@@ -77,8 +77,7 @@ def _best(entries: Sequence[Entry]) -> Entry | None:
 
 def _table(entry: Entry, now: Entry | None, best: Entry | None) -> Iterator[str]:
     """Metric, value, interval; and the difference to what is there, where something is."""
-    run = entry.run
-    scores = entry.submission.scores if run is None else score_records(run)
+    scores = entry_scores(entry)
     beside = [("change", now)] * (now is not None) + [("against the best", best)] * (
         best is not None
     )

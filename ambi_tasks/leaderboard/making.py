@@ -44,7 +44,9 @@ _ARGUMENTS = (
     "long_audio",
     "provider",
     "reasoning_effort",
+    "recogniser",
     "revision",
+    "text_model",
     "trust_remote_code",
 )
 """The model arguments that change what is computed, and hold no secret and no path."""
@@ -229,7 +231,6 @@ def _values(
     utterances = corpus.get("utterances") or {}
     decoding = log.config.get("generation_kwargs") or {}
     adapter = str(settings.get("adapter") or settings.get("model"))
-    closed = adapter != "alm_hf"
     return {
         "schema_version": SCHEMA_VERSION,
         "kind": "model",
@@ -251,9 +252,10 @@ def _values(
             **_weights(settings, adapter),
             "organization": details.organization,
             "name": details.name,
-            "weights": details.weights or ("closed" if closed else "open"),
+            "weights": details.weights or ("closed" if adapter == "alm_api" else "open"),
             "parameters": details.parameters,
             "link": details.link,
+            "control": "control" in settings,
         },
         "verifier": _verifier(settings),
         "evaluated": _day(results),
@@ -312,11 +314,10 @@ def _weights(settings: Mapping[str, Any], adapter: str) -> dict[str, Any]:
     arguments = settings.get("model_args")
     arguments = arguments if isinstance(arguments, dict) else {}
     named = str(arguments.get("pretrained") or settings.get("model_name") or "")
-    is_name = _CHECKPOINT.fullmatch(named) and not Path(named).exists()
     sha = str(settings.get("model_sha") or "")
     revision = sha if _COMMIT.fullmatch(sha) else arguments.get("revision")
     return {
-        "checkpoint": named if is_name else None,
+        "checkpoint": named if named and _is_public(named) else None,
         "revision": _word(revision),
         "sha256": sha if _SHA256.fullmatch(sha) else None,
         "architecture": _word(settings.get("model_type")),
@@ -324,11 +325,20 @@ def _weights(settings: Mapping[str, Any], adapter: str) -> dict[str, Any]:
         "adapter": adapter,
         "adapter_version": one_word(str(settings.get("ambi_tasks_version") or "unknown")),
         "arguments": {
-            name: value if isinstance(value, bool | int | float) else one_word(str(value))
+            name: value
             for name in _ARGUMENTS
-            if (value := arguments.get(name, settings.get(name))) is not None
+            if _is_public(value := arguments.get(name, settings.get(name)))
         },
     }
+
+
+def _is_public(value: Any) -> bool:
+    """Whether a model argument is a number, or a name that is no path on this machine."""
+    if isinstance(value, bool | int | float):
+        return True
+    if not isinstance(value, str) or not _CHECKPOINT.fullmatch(value):
+        return False
+    return not Path(value).exists()
 
 
 def _verifier(settings: Mapping[str, Any]) -> dict[str, Any] | None:

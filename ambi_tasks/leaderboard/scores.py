@@ -1,9 +1,10 @@
 """The scores of a run as submissions have them: values, intervals, strata."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from ambi_tasks.leaderboard.entry import Entry
 from ambi_tasks.leaderboard.submission import ScoreRecord, Stratum
 from ambi_tasks.leaderboard.truth import Truth
 from ambi_tasks.statistics import Run, score_run
@@ -46,6 +47,16 @@ def score_records(run: Run, *, seed: int = SEED) -> dict[str, ScoreRecord]:
             for name, value in point_scores(run).items()
         }
     return {name: ScoreRecord.of(score) for name, score in score_run(run, seed=seed).items()}
+
+
+def entry_scores(entry: Entry) -> Mapping[str, ScoreRecord]:
+    """The scores of an entry: computed here where the votes are at hand, else its own.
+
+    Args:
+        entry: Of a board.
+    """
+    run = entry.run
+    return entry.submission.scores if run is None else score_records(run)
 
 
 def stratum_records(

@@ -181,6 +181,9 @@ class ModelRecord(Weights):
     """How many, all experts and encoders together; null where nobody tells."""
     link: Link | None = None
     """Where the model is described."""
+    control: bool = False
+    """Whether it is a control that cannot hear the voice, such as a recogniser of speech before a
+    model of text."""
 
 
 class StrategyRecord(Part):

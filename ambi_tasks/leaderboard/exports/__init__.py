@@ -1,0 +1,1 @@
+"""The board in the formats of others: one module each, from entries alone."""
