@@ -105,10 +105,10 @@ def build(geometry: Geometry, device: str, dtype: torch.dtype) -> tuple[Any, Any
     return model, Qwen2AudioProcessor(features, tokenizer)
 
 
-def make_clips(folder: Path, count: int, seconds: float) -> list[Clip]:
-    """Noise of about so many seconds."""
+def make_clips(folder: Path, count: int, seconds: float, first: int = 0) -> list[Clip]:
+    """Noise of so many seconds, seeded by the clips' numbers from `first` on."""
     clips = []
-    for number in range(count):
+    for number in range(first, first + count):
         samples = np.random.default_rng(number).normal(0, 0.1, round(seconds * SAMPLING_RATE))
         path = folder / f"{number}.wav"
         soundfile.write(path, samples, SAMPLING_RATE)
@@ -164,9 +164,9 @@ class Sides:
             inputs = self._inputs(clip)
             length = inputs["input_ids"].shape[1]
             output = self.model(**inputs, use_cache=True, logits_to_keep=1)
-            cache = getattr(output, "cache", None) or output.past_key_values
-            cache.batch_repeat_interleave(n)
-            named = {"cache" if hasattr(output, "cache") else "past_key_values": cache}
+            name = "cache" if "cache" in output else "past_key_values"
+            named = {name: output[name]}
+            output[name].batch_repeat_interleave(n)
             logits = output.logits[:, -1].repeat_interleave(n, 0)
             written = []
             for step in range(self.tokens):

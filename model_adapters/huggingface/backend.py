@@ -1,8 +1,9 @@
 """`alm_hf`: settings, and weights that load at the first draw."""
 
 import hashlib
+import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -55,6 +56,9 @@ class HuggingFaceBackend(Backend):
         device: str | None = None,
         device_map: str | None = None,
         attn_implementation: str | None = None,
+        load_in_4bit: bool = False,
+        load_in_8bit: bool = False,
+        quantization_config: Mapping[str, Any] | str | None = None,
         trust_remote_code: bool = False,
         long_audio: str = "refuse",
         batch_size: int | str = 1,
@@ -69,6 +73,10 @@ class HuggingFaceBackend(Backend):
             device: For example `cuda:0` or `cpu`; the CPU where CUDA is asked for and absent.
             device_map: Given to transformers; the weights are then not moved to `device`.
             attn_implementation: Given to transformers.
+            load_in_4bit: Quantise the weights by bitsandbytes, to 4 bits each.
+            load_in_8bit: The same, to 8.
+            quantization_config: Given to transformers, for other ways: a mapping, or its JSON, with
+                a `quant_method`.
             trust_remote_code: Run code that a checkpoint brings.
             long_audio: `refuse` or `truncate` clips beyond the model's window, or `chunk` them:
                 show them in equal pieces.
@@ -102,6 +110,7 @@ class HuggingFaceBackend(Backend):
         self._placing = {
             "device_map": device_map,
             "attn_implementation": attn_implementation,
+            "quantization_config": _quantisation(load_in_4bit, load_in_8bit, quantization_config),
         }
         self._dtype = dtype
         self._device = _device(device)
@@ -149,6 +158,8 @@ class HuggingFaceBackend(Backend):
         _log.info("%s: loading %s on %s.", self.called, self._pretrained, self._device)
         processor = self._loaded(self._family.load_processor, self._loading)
         settings = {name: value for name, value in self._placing.items() if value is not None}
+        if "quantization_config" in settings:  # what is quantised must be placed when it is loaded
+            settings.setdefault("device_map", {"": self._device})
         model = self._loaded(
             self._family.load_model, self._loading | settings | {"dtype": self._weights_dtype()}
         )
@@ -269,6 +280,30 @@ def _device(asked: str | None) -> str:
     if asked.startswith("cuda:") and int(asked[5:]) >= torch.cuda.device_count():
         raise UserError(f"--device {asked}: there are {torch.cuda.device_count()} CUDA devices.")
     return asked
+
+
+def _quantisation(
+    four: bool, eight: bool, config: Mapping[str, Any] | str | None
+) -> Mapping[str, Any] | None:
+    """What transformers is to be told, None where the weights stay as they are."""
+    if four + eight + (config is not None) > 1:
+        raise UserError(
+            "--model_args: load_in_4bit, load_in_8bit and quantization_config exclude each other."
+        )
+    if four or eight:
+        bits = "load_in_4bit" if four else "load_in_8bit"
+        return {"quant_method": "bitsandbytes", bits: True}
+    if isinstance(config, str):
+        try:
+            config = json.loads(config)
+        except json.JSONDecodeError as error:
+            raise UserError(f"--model_args quantization_config is no JSON ({error}).") from error
+    if config is not None and (not isinstance(config, Mapping) or "quant_method" not in config):
+        raise UserError(
+            "--model_args quantization_config must be an object with a quant_method, such as "
+            '{"quant_method": "bitsandbytes", "load_in_4bit": true}.'
+        )
+    return config
 
 
 def _batch_size(asked: int | str) -> int | None:

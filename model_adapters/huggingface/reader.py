@@ -243,7 +243,7 @@ class Reader:
             do_sample=False,
             return_dict_in_generate=True,
         )
-        cache = output.get("cache", output.get("past_key_values"))
+        cache = output.get(self.cache_name)
         if not can_be_rows(cache):
             raise self._refusal("it keeps more of its prompt than keys and values")
         return cache, ids, head_mask

@@ -1,10 +1,12 @@
 """The engine against plain `generate`, teacher forcing and itself in other batches."""
 
+import json
 import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -570,6 +572,78 @@ def test_long_and_short_clips(
         draws(backend(tiny_model), [order(make_clip("short", 200, 0.01))])
     with pytest.raises(UserError, match="1 of 1 clips are longer"):
         scored(backend(tiny_model), order(long).conversation, "happy")
+
+
+class TestQuantisation:
+    def test_weights_are_quantised_and_answer(self, tiny_model: str, clips: list[Clip]) -> None:
+        pytest.importorskip("bitsandbytes")
+        plain, eight = backend(tiny_model), backend(tiny_model, load_in_8bit=True)
+        asked = [order(clip) for clip in clips]
+        assert draws(eight, asked).keys() == draws(plain, asked).keys()
+        kinds = {type(module).__name__ for module in eight._engine._model.modules()}
+        assert "Linear8bitLt" in kinds
+        expected = scored(plain, asked[0].conversation, "happy")[0].log_likelihood
+        found = scored(eight, asked[0].conversation, "happy")[0].log_likelihood
+        assert found != expected
+        assert found == pytest.approx(expected, rel=0.3)
+
+    def test_reaches_transformers_and_the_fingerprint(
+        self, tiny_model: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen: list[dict[str, Any]] = []
+
+        class LoadedError(Exception):
+            pass
+
+        def load(_: str, **settings: Any) -> Any:
+            seen.append(settings)
+            raise LoadedError
+
+        config = {"quant_method": "torchao", "quant_type": "int8_weight_only"}
+        ways = [
+            {"load_in_8bit": True},
+            {"quantization_config": config},
+            {"quantization_config": json.dumps(config)},
+        ]
+        models = [backend(tiny_model, **way) for way in ways]
+        for model in models:
+            monkeypatch.setattr(model._family, "load_model", staticmethod(load))
+            with pytest.raises(LoadedError):
+                _ = model._engine
+        assert [one["quantization_config"] for one in seen] == [
+            {"quant_method": "bitsandbytes", "load_in_8bit": True},
+            config,
+            config,
+        ]
+        assert {str(one["device_map"]) for one in seen} == {"{'': 'cpu'}"}
+        prints = [model.fingerprint() for model in (*models, backend(tiny_model))]
+        assert len(set(prints)) == 3
+        assert prints[1] == prints[2]
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"load_in_4bit": True, "load_in_8bit": True}, "exclude each other"),
+            ({"quantization_config": "{4bit}"}, "is no JSON"),
+            ({"quantization_config": "[]"}, "must be an object with a quant_method"),
+            ({"quantization_config": {"load_in_4bit": True}}, "with a quant_method"),
+        ],
+    )
+    def test_what_is_wrong_is_one_sentence(
+        self, tiny_model: str, settings: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(UserError, match=message):
+            backend(tiny_model, **settings)
+
+    def test_a_missing_library_is_one_sentence(
+        self, tiny_model: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            "transformers.quantizers.quantizer_bnb_4bit.Bnb4BitHfQuantizer.validate_environment",
+            Mock(side_effect=ImportError("bitsandbytes is required.")),
+        )
+        with pytest.raises(UserError, match=r"cannot load .*: bitsandbytes is required\. Install"):
+            _ = backend(tiny_model, load_in_4bit=True)._engine
 
 
 def test_a_long_clip_is_heard_in_pieces(
