@@ -37,8 +37,9 @@ class Provider:
         key_needed: Whether it cannot be had without a key.
         offers: What it can do, of `OFFERS`.
         length_field: What it calls the longest answer in tokens.
-        most_draws: Most draws in one request, where it offers `n`.
+        most_draws: Most draws in one request, where it offers `n` (or the user says that it does).
         most_stops: Most stop strings; None where no limit is known.
+        packs_decoding: Whether it samples only as a `generation_config` in the request says.
         most_bytes: Largest request; None where no limit is known.
         most_seconds: Most audio in a request; None where no limit is known.
         audio_tokens: Tokens that a second of audio counts; None where that depends on the model.
@@ -50,8 +51,9 @@ class Provider:
     key_needed: bool
     offers: frozenset[str]
     length_field: str = "max_tokens"
-    most_draws: int = 1
+    most_draws: int = 8
     most_stops: int | None = None
+    packs_decoding: bool = False
     most_bytes: int | None = None
     most_seconds: float | None = None
     audio_tokens: float | None = None
@@ -95,6 +97,17 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 key_needed=False,
                 offers=frozenset(OFFERS),
                 most_draws=256,
+            ),
+            # `transformers serve` 5.24, tried: greedy answers to `temperature`, one draw to `n`, no
+            # log-probabilities, and status 500 to `stop` where the model hears.
+            Provider(
+                name="transformers",
+                base_url="http://localhost:8000/v1",
+                key_variable="ALM_API_KEY",
+                key_needed=False,
+                offers=frozenset({"seed", "filters"}),
+                most_stops=0,
+                packs_decoding=True,
             ),
             Provider(
                 name="compatible",

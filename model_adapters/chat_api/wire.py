@@ -1,6 +1,7 @@
 """Orders as requests, and replies as answers."""
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -66,7 +67,9 @@ class Dialect:
         if decoding.stop:
             body["stop"] = list(decoding.stop)
         body |= self._sampling(decoding, key, indices)
-        if "filters" in self.offers:  # a server may have defaults of its own
+        if self.provider.packs_decoding:
+            body["generation_config"] = _packed(decoding)
+        elif "filters" in self.offers:  # a server may have defaults of its own
             body |= {
                 "top_p": decoding.top_p,
                 "top_k": decoding.top_k or -1,
@@ -129,6 +132,21 @@ class Dialect:
         if self.reasoning_effort is not None:
             body["reasoning_effort"] = self.reasoning_effort
         return body
+
+
+def _packed(decoding: Decoding) -> str:
+    """A decoding in the words of transformers; everything is said, lest a checkpoint's own hold."""
+    return json.dumps(
+        {
+            "do_sample": decoding.do_sample,
+            "temperature": decoding.temperature,
+            "top_p": decoding.top_p,
+            "top_k": decoding.top_k,
+            "min_p": decoding.min_p,
+            "repetition_penalty": decoding.repetition_penalty,
+            "max_new_tokens": decoding.max_new_tokens,
+        }
+    )
 
 
 def seed(key: str, index: int) -> int:

@@ -4,10 +4,6 @@ The same checkpoint answers by `alm_hf`, so what does not depend on random numbe
 """
 
 import os
-import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,12 +25,12 @@ from model_adapters.audio_lm import AudioLM
 from model_adapters.backend import Answer, Backend, Decoding, DrawOrder, ScoreOrder, Turn
 from model_adapters.chat_api import ChatApiBackend
 from model_adapters.huggingface import HuggingFaceBackend
+from tests.adapters.chat_api.real_server import free_port, running
 
 pytestmark = pytest.mark.vllm
 
 VARIABLE = "AMBI_TEST_VLLM"
 NAME = "demo"
-START_SECONDS = 240
 LIMIT = 8
 LABELS = ("neutral", "happy", "angry", "sad")
 DEMO_CLIPS = Path(ambi_tasks.__file__).parent / "demo" / "corpus" / "clips"
@@ -78,43 +74,17 @@ def checkpoint(python: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def url(python: str, checkpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     clips = tmp_path_factory.getbasetemp()
     command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", checkpoint]
     command += ["--served-model-name", NAME, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--dtype", "float32", "--max-model-len", "2048", "--enforce-eager"]
     command += ["--block-size", "32", "--allowed-local-media-path", str(clips)]
-    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1"}
-    environment |= {"VLLM_NO_USAGE_STATS": "1", "TORCHDYNAMO_DISABLE": "1"}
+    environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    environment |= {"TORCHDYNAMO_DISABLE": "1"}
     log = tmp_path_factory.mktemp("vllm") / "server.log"
-    with log.open("w") as file:
-        server = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
-        try:
-            base = f"http://127.0.0.1:{port}/v1"
-            wait_for(base, server, log)
-            yield base
-        finally:
-            server.terminate()
-            server.wait(60)
-
-
-def wait_for(base: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and server.poll() is None:
-        if answers(base):
-            return
-        time.sleep(1)
-    pytest.fail(f"vLLM did not start:\n{log.read_text()[-3000:]}")
-
-
-def answers(base: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{base}/models", timeout=5):
-            return True
-    except OSError:
-        return False
+    with running(command, port, environment, log, seconds=240) as base:
+        yield base
 
 
 @pytest.fixture
