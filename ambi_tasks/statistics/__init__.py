@@ -14,12 +14,14 @@ from ambi_tasks.statistics.paired import (
     Comparison,
     Difference,
     Rank,
+    Ranking,
     align_runs,
     compare_runs,
     holm,
     rank_groups,
+    rank_runs,
 )
-from ambi_tasks.statistics.references import ReferenceScores, reference_scores
+from ambi_tasks.statistics.references import ReferenceScores, reference_scores, table_references
 from ambi_tasks.statistics.runs import Run, score_run
 from ambi_tasks.statistics.skill import PlacedScore, place_scores, skill_share
 from ambi_tasks.statistics.votes import VoteTable, vote_table
@@ -32,6 +34,7 @@ __all__ = [
     "Difference",
     "PlacedScore",
     "Rank",
+    "Ranking",
     "ReferenceScores",
     "Run",
     "Score",
@@ -45,12 +48,14 @@ __all__ = [
     "p_values",
     "place_scores",
     "rank_groups",
+    "rank_runs",
     "reference_scores",
     "resample",
     "resampled_sums",
     "score_run",
     "skill_share",
     "split_half",
+    "table_references",
     "uniform",
     "vote_table",
 ]

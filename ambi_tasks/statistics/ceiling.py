@@ -50,22 +50,33 @@ def scored_metrics(labels: Sequence[str]) -> list[Metric]:
     ]
 
 
-def statistics(truth: Floats, prediction: Floats, labels: Sequence[str]) -> dict[str, Floats]:
-    """The additive statistics of every metric, (N, S) each.
+def statistics(
+    truth: Floats,
+    prediction: Floats,
+    labels: Sequence[str],
+    metrics: Sequence[Metric] | None = None,
+) -> dict[str, Floats]:
+    """The additive statistics of metrics, (N, S) each.
 
     Args:
         truth: (N, K).
         prediction: (N, K).
         labels: Names of the K classes.
+        metrics: Of distributions, with their options; `scored_metrics` by default.
     """
     return {
         metric.name: metric.sufficient(truth, prediction, labels=labels)
-        for metric in scored_metrics(labels)
+        for metric in (scored_metrics(labels) if metrics is None else metrics)
     }
 
 
 def split_half(
-    table: VoteTable, labels: Sequence[str], *, rng: np.random.Generator, repetitions: int = 200
+    table: VoteTable,
+    labels: Sequence[str],
+    *,
+    rng: np.random.Generator,
+    repetitions: int = 200,
+    metrics: Sequence[Metric] | None = None,
 ) -> dict[str, Floats]:
     """How well a random half of each utterance's annotators predicts the other half.
 
@@ -86,6 +97,7 @@ def split_half(
         labels: Names of the classes.
         rng: Where the halves come from.
         repetitions: How many times each utterance is split, at least 1.
+        metrics: As for `statistics`.
 
     Returns:
         Metric -> (N, S), the mean of its statistics for each utterance.
@@ -107,11 +119,16 @@ def split_half(
             yield one, other
             yield other, one
 
-    return _mean_statistics(pairs(), labels)
+    return _mean_statistics(pairs(), labels, metrics)
 
 
 def fresh_panel(
-    table: VoteTable, labels: Sequence[str], *, rng: np.random.Generator, repetitions: int = 200
+    table: VoteTable,
+    labels: Sequence[str],
+    *,
+    rng: np.random.Generator,
+    repetitions: int = 200,
+    metrics: Sequence[Metric] | None = None,
 ) -> dict[str, Floats]:
     """How near a new panel of the same size comes, if the votes we have are the truth.
 
@@ -127,6 +144,7 @@ def fresh_panel(
         labels: Names of the classes.
         rng: Where the panels come from.
         repetitions: How many panels each utterance gets, at least 1.
+        metrics: As for `statistics`.
 
     Returns:
         Metric -> (N, S), the mean of its statistics for each utterance.
@@ -141,17 +159,19 @@ def fresh_panel(
     _check_repetitions(repetitions)
     truth, sizes = table.distributions, table.annotators
     panels = (rng.multinomial(sizes, truth) / sizes[:, None] for _ in range(repetitions))
-    return _mean_statistics(((truth, panel) for panel in panels), labels)
+    return _mean_statistics(((truth, panel) for panel in panels), labels, metrics)
 
 
 def _mean_statistics(
-    pairs: Iterable[tuple[Floats, Floats]], labels: Sequence[str]
+    pairs: Iterable[tuple[Floats, Floats]],
+    labels: Sequence[str],
+    metrics: Sequence[Metric] | None,
 ) -> dict[str, Floats]:
     total: dict[str, Floats] = {}
     count = 0
     for truth, prediction in pairs:
         count += 1
-        for name, found in statistics(truth, prediction, labels).items():
+        for name, found in statistics(truth, prediction, labels, metrics).items():
             total[name] = total[name] + found if name in total else found
     return {name: found / count for name, found in total.items()}
 

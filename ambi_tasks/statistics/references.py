@@ -1,6 +1,6 @@
 """The floors and the human ceiling of a corpus, with intervals, as one result."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from ambi_tasks.corpora.corpus import Utterance
 from ambi_tasks.errors import UserError
 from ambi_tasks.labels import LabelRule
-from ambi_tasks.metrics import get_metric
+from ambi_tasks.metrics import Metric, get_metric
 from ambi_tasks.statistics.bootstrap import RESAMPLES, Clusters, ClusterSums, resample
 from ambi_tasks.statistics.ceiling import fresh_panel, scored_metrics, split_half, statistics
 from ambi_tasks.statistics.floors import label_prior, uniform
@@ -103,6 +103,32 @@ def reference_scores(
         UserError: A setting is out of range, no utterance has two annotators whose vote counts, or
             all those that have are of one speaker.
     """
+    table = vote_table(utterances, rule, silent=silent)
+    return table_references(table, rule, seed=seed, repetitions=repetitions, resamples=resamples)
+
+
+def table_references(
+    table: VoteTable,
+    rule: LabelRule,
+    *,
+    seed: int,
+    repetitions: int = 200,
+    resamples: int = RESAMPLES,
+    metrics: Sequence[Metric] | None = None,
+) -> ReferenceScores:
+    """The same from a table of votes.
+
+    Args:
+        table: The votes.
+        rule: The rule that made the table.
+        seed: As for `reference_scores`, and so for the others.
+        repetitions: Splits, and panels, per utterance.
+        resamples: Resamples of the speakers.
+        metrics: Of distributions, with their options; `scored_metrics` by default.
+
+    Raises:
+        UserError: As for `reference_scores`.
+    """
     for name, setting, least in (
         ("seed", seed, 0),
         ("repetitions", repetitions, 1),
@@ -110,27 +136,31 @@ def reference_scores(
     ):
         if setting < least:
             raise UserError(f"The {name} of reference scores is {setting}, but at least {least}.")
-    table = vote_table(utterances, rule, silent=silent)
     speakers = len(np.unique(table.speakers))
     _check(table, speakers)
     halves_rng, panels_rng, bootstrap_rng = np.random.default_rng(seed).spawn(3)
     truth, labels = table.distributions, rule.classes
+    chosen = scored_metrics(labels) if metrics is None else list(metrics)
     found = {
-        "uniform": statistics(truth, uniform(truth), labels),
-        "label_prior": statistics(truth, label_prior(truth, table.speakers), labels),
-        "split_half": split_half(table, labels, rng=halves_rng, repetitions=repetitions),
-        "fresh_panel": fresh_panel(table, labels, rng=panels_rng, repetitions=repetitions),
+        "uniform": statistics(truth, uniform(truth), labels, chosen),
+        "label_prior": statistics(truth, label_prior(truth, table.speakers), labels, chosen),
+        "split_half": split_half(
+            table, labels, rng=halves_rng, repetitions=repetitions, metrics=chosen
+        ),
+        "fresh_panel": fresh_panel(
+            table, labels, rng=panels_rng, repetitions=repetitions, metrics=chosen
+        ),
     }
-    clusters, metrics = Clusters.of(table.speakers), scored_metrics(labels)
+    clusters = Clusters.of(table.speakers)
     sums = [
         ClusterSums.of(metric.name, by_metric[metric.name], clusters, metric)
         for by_metric in found.values()
-        for metric in metrics
+        for metric in chosen
     ]
     drawn = resample(sums, rng=bootstrap_rng, resamples=resamples)
     return ReferenceScores(
         scores={
-            name: intervals(drawn.columns(number * len(metrics), (number + 1) * len(metrics)))
+            name: intervals(drawn.columns(number * len(chosen), (number + 1) * len(chosen)))
             for number, name in enumerate(found)
         },
         utterances=len(truth),

@@ -250,9 +250,9 @@ def test_metrics_of_the_corpus_are_those_of_all_draws_pooled(reference, monkeypa
     drawn = []
     sufficient = ceiling.statistics
 
-    def kept(truth, prediction, labels):
+    def kept(truth, prediction, labels, metrics=None):
         drawn.append((truth, prediction))
-        return sufficient(truth, prediction, labels)
+        return sufficient(truth, prediction, labels, metrics)
 
     monkeypatch.setattr(ceiling, "statistics", kept)
     found = by_name(reference, table, rng=rng(), repetitions=4)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ambi_tasks.errors import UserError
 from ambi_tasks.labels import LabelRule
 from ambi_tasks.metrics import all_metrics
-from ambi_tasks.statistics import Run, compare_runs, holm, rank_groups, score_run
+from ambi_tasks.statistics import Run, compare_runs, holm, rank_groups, rank_runs, score_run
 
 from .simulated import LABELS, corpus, rng
 
@@ -88,6 +88,25 @@ def test_scores_are_those_of_the_run_alone():
     for name, score in alone.items():
         assert together["two"][name].value == pytest.approx(score.value, abs=1e-12)
         assert together["two"][name].low == pytest.approx(score.low, abs=1e-9)
+
+
+def test_ranking_is_that_of_the_comparison():
+    runs = [a_run("one"), a_run("two", noise=0.4), a_run("three", noise=0.8)]
+    compared = compare_runs(runs, seed=3, resamples=500)
+    ranking = rank_runs(runs, seed=3, resamples=500)
+    assert ranking.scores == compared.scores
+    assert ranking.ranks == compared.ranks
+    some = rank_runs(runs, seed=3, resamples=500, ranked=["js", "bc"])
+    assert some.ranks == {name: compared.ranks[name] for name in ("js", "bc")}
+    assert {name: dict(of) for name, of in some.scores.items()} == compared.scores
+
+
+def test_ranking_of_a_single_run():
+    ranking = rank_runs([a_run("one")], seed=3, resamples=50)
+    (rank,) = ranking.ranks["js"]
+    assert (rank.name, rank.group, rank.best, rank.worst) == ("one", 1, 1, 1)
+    with pytest.raises(UserError, match="same utterances"):
+        rank_runs([a_run("one"), a_run("two", keep=slice(5, None))], seed=3)
 
 
 def test_order_seed_and_sides():
