@@ -9,6 +9,7 @@ from ambi_tasks.cli.corpora import app as corpora_app
 from ambi_tasks.cli.doctor import doctor
 from ambi_tasks.cli.draws import app as draws_app
 from ambi_tasks.cli.prompts import app as prompts_app
+from ambi_tasks.cli.report import report
 from ambi_tasks.cli.results import curve, rescore
 from ambi_tasks.cli.submissions import submit, validate
 
@@ -21,6 +22,7 @@ app.command()(doctor)
 app.command()(rescore)
 app.command()(curve)
 app.command()(compare)
+app.command()(report)
 app.command()(submit)
 app.command()(validate)
 

@@ -169,19 +169,22 @@ def read_pool(utterances: Iterable[LoggedUtterance]) -> Pool:
     )
 
 
-def curve(pool: Pool, metrics: Sequence[Metric], seed: int) -> list[Point]:
+def curve(
+    pool: Pool, metrics: Sequence[Metric], seed: int, *, subsets: int = SUBSETS
+) -> list[Point]:
     """Score 1, 2, 4, ..., N draws.
 
     Args:
         pool: The draws.
         metrics: What to score.
         seed: Of the choices at random; equal pools and seeds give equal numbers.
+        subsets: Choices of n draws per utterance, at most.
     """
     points = []
     for count in draw_counts(pool.draws):
         every = math.comb(pool.draws, count)
         prefix = _scores(pool, metrics, _prefix(pool, count))
-        subset = _scores(pool, metrics, _subsets(pool, count, seed))
+        subset = _scores(pool, metrics, _subsets(pool, count, seed, subsets))
         points += [
             Point(
                 metric=metric.name,
@@ -189,8 +192,8 @@ def curve(pool: Pool, metrics: Sequence[Metric], seed: int) -> list[Point]:
                 tokens=_mean_tokens(pool, count),
                 prefix=prefix[metric.name],
                 subset=subset[metric.name],
-                subsets=min(every, SUBSETS),
-                exhaustive=every <= SUBSETS,
+                subsets=min(every, subsets),
+                exhaustive=every <= subsets,
                 utterances=len(pool.truth),
             )
             for metric in metrics
@@ -273,15 +276,15 @@ def _prefix(pool: Pool, count: int) -> Iterator[tuple[slice, Indices]]:
     yield slice(0, everyone), np.broadcast_to(np.arange(count), (everyone, 1, count))
 
 
-def _subsets(pool: Pool, count: int, seed: int) -> Iterator[tuple[slice, Indices]]:
+def _subsets(pool: Pool, count: int, seed: int, subsets: int) -> Iterator[tuple[slice, Indices]]:
     """Choices of draws: utterances, and (their number, choices, n) indices of draws.
 
     All choices, or some at random, which may repeat; indices are in ascending order.
     """
     every = math.comb(pool.draws, count)
-    choices = min(every, SUBSETS)
+    choices = min(every, subsets)
     step = _portion(pool, choices, count)
-    fixed = np.array(list(combinations(range(pool.draws), count))) if every <= SUBSETS else None
+    fixed = np.array(list(combinations(range(pool.draws), count))) if every <= subsets else None
     random = np.random.default_rng([seed, count])
     for start in range(0, len(pool.truth), step):
         part = slice(start, min(start + step, len(pool.truth)))

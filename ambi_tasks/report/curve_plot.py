@@ -13,10 +13,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ambi_tasks.metrics import get_metric
 from ambi_tasks.report.curve import Point
+from ambi_tasks.report.palette import COLOURS, MARKERS
 
-# Okabe and Ito's colours, which the colour-blind tell apart, without the yellow that white drowns.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<")
 _GREY = "0.45"
 _WIDTH = 5.2  # inches of a half
 _LEGEND_CHARACTERS = 65  # that fit below a half
@@ -59,7 +57,7 @@ def draw_curves(curves: Mapping[str, Sequence[Point]], path: Path) -> None:
 
 
 def _draw(axes: Axes, x: Sequence[float], points: Sequence[Point], number: int) -> None:
-    colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
+    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
     prefix, subset = [one.prefix for one in points], [one.subset for one in points]
     axes.plot(x, prefix, color=colour, linestyle=":", linewidth=1.1, alpha=0.8)
     axes.plot(x, subset, color=colour, marker=marker, markersize=5, linewidth=1.8)
@@ -88,8 +86,8 @@ def _add_legend(figure: Figure, names: Sequence[str], columns: int) -> None:
         Line2D(
             [],
             [],
-            color=_COLOURS[number % len(_COLOURS)],
-            marker=_MARKERS[number % len(_MARKERS)],
+            color=COLOURS[number % len(COLOURS)],
+            marker=MARKERS[number % len(MARKERS)],
             markersize=5,
             linewidth=1.8,
             label=name,

@@ -1,0 +1,73 @@
+"""What quality costs: draws, generated tokens and seconds of each run, and the curves of pools."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ambi_tasks.metrics import Metric
+from ambi_tasks.report.curve import Point, curve, why_no_curve
+from ambi_tasks.report.logged_pool import read_logged_pool, settings_of
+from ambi_tasks.report.logged_run import LoggedRun
+
+_SUBSETS = 32
+"""Choices of draws per utterance: with thousands of utterances more say nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run took for an utterance, on average.
+
+    Attributes:
+        candidates: Draws, beams or read-outs.
+        tokens: Generated, verdicts included; None where the log does not say.
+        seconds: Of the whole run, with loading the weights; None where the results do not say, or
+            took several tasks together, whose draws may be shared.
+    """
+
+    candidates: float
+    tokens: float | None
+    seconds: float | None
+
+
+def cost(run: LoggedRun) -> Cost:
+    """What a run took.
+
+    Args:
+        run: Read from its log.
+    """
+    tokens = float(run.utterances.tokens.mean())
+    log = run.log
+    known = log.seconds is not None and log.tasks_of_run == 1
+    return Cost(
+        candidates=float(run.utterances.candidates.mean()),
+        tokens=None if np.isnan(tokens) else tokens,
+        seconds=log.seconds / len(run.run.ids) if known and log.seconds is not None else None,
+    )
+
+
+def curve_of(run: LoggedRun, metric: Metric, *, seed: int) -> list[Point]:
+    """The curve of a run's sampled draws; empty where there is none (`curve.why_no_curve`).
+
+    Args:
+        run: Read from its log.
+        metric: What to score, with its options; those of a corpus have no curve.
+        seed: Of the choices of draws.
+    """
+    if metric.level != "utterance" or why_no_curve(settings_of(run)):
+        return []
+    return curve(read_logged_pool(run), [metric], seed, subsets=_SUBSETS)
+
+
+def curves_of(
+    runs: Mapping[str, LoggedRun], metric: Metric, *, seed: int
+) -> dict[str, list[Point]]:
+    """Run -> its curve, of those that have one.
+
+    Args:
+        runs: Name -> run.
+        metric: See `curve_of`.
+        seed: See `curve_of`.
+    """
+    found = {name: curve_of(run, metric, seed=seed) for name, run in runs.items()}
+    return {name: points for name, points in found.items() if points}
