@@ -1,5 +1,6 @@
 """`ambi report`: a page, figures and tables about runs."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,13 @@ def report(
             def step(what: str, done: int, total: int) -> None:
                 bar.update(task, description=what, completed=done, total=total)
 
-            built = build_report(logs, output, Settings(metric, seed, resamples, audio), step=step)
+            built = build_report(
+                logs,
+                output,
+                Settings(metric, seed, resamples, audio),
+                workers=os.cpu_count() or 1,
+                step=step,
+            )
     console = new_console()
     for sentence in (*logs.skipped, *built.apart):
         console.print(sentence)

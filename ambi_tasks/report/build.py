@@ -1,7 +1,9 @@
 """From logs to a folder: the page, the figures, the tables."""
 
+import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from ambi_tasks.report.logged_run import LoggedRun, read_run
 from ambi_tasks.report.naming import strategy_names
 from ambi_tasks.report.page import Report, overview, render, section
 from ambi_tasks.report.sample_log import Logs, TaskLog
+
+_WORTH_PROCESSES = 200_000_000  # bytes of logs: seconds of reading
 
 Step = Callable[[str, int, int], None]
 """Is told what is done, how much of it, and how much there is in all."""
@@ -54,7 +58,12 @@ def merge_logs(found: Sequence[Logs]) -> Logs:
 
 
 def build_report(
-    logs: Logs, folder: Path, settings: Settings, *, step: Step = lambda *_: None
+    logs: Logs,
+    folder: Path,
+    settings: Settings,
+    *,
+    workers: int = 1,
+    step: Step = lambda *_: None,
 ) -> Built:
     """Read, compute, draw and write a report.
 
@@ -62,13 +71,15 @@ def build_report(
         logs: What it is about.
         folder: Where to; `index.html`, `figures` and `tables` are written there.
         settings: What the user chose.
+        workers: Processes that read large logs; with more than one, the program that calls this
+            must be one that `multiprocessing` can import.
         step: Is told how far it is.
 
     Raises:
         UserError: No run can be read, or the folder cannot be written.
     """
     get_metric(settings.primary)
-    runs, broken = _read(logs.tasks, step)
+    runs, broken = _read(logs.tasks, workers, step)
     left_out = (*logs.broken, *broken)
     if not runs:
         raise UserError(f"No run can be read. {' '.join(left_out)}")
@@ -108,21 +119,38 @@ def build_report(
     )
 
 
-def _read(logs: Sequence[TaskLog], step: Step) -> tuple[list[LoggedRun], list[str]]:
+def _read(logs: Sequence[TaskLog], workers: int, step: Step) -> tuple[list[LoggedRun], list[str]]:
     """The runs, and a sentence for each that cannot be read."""
     runs: list[LoggedRun] = []
     broken: list[str] = []
-    for number, (log, name) in enumerate(zip(logs, strategy_names(logs), strict=True)):
+    named = list(zip(logs, strategy_names(logs), strict=True))
+    step("Logs", 0, len(logs))
+    for number, found in enumerate(_each_read(named, workers), start=1):
         step("Logs", number, len(logs))
-        _read_one(log, name, runs, broken)
+        if isinstance(found, str):
+            broken.append(found)
+        else:
+            runs.append(found)
     return runs, broken
 
 
-def _read_one(log: TaskLog, name: str, runs: list[LoggedRun], broken: list[str]) -> None:
+def _each_read(named: Sequence[tuple[TaskLog, str]], workers: int) -> Iterator[LoggedRun | str]:
+    """Each run in its turn, read by processes where that is worth their start."""
+    size = sum(log.path.stat().st_size for log, _ in named)
+    if workers < 2 or size < _WORTH_PROCESSES:  # noqa: PLR2004
+        yield from map(_run_or_fault, named)
+        return
+    context = multiprocessing.get_context("spawn")  # forks of a process with threads may hang
+    with ProcessPoolExecutor(min(workers, len(named)), mp_context=context) as pool:
+        yield from pool.map(_run_or_fault, named)
+
+
+def _run_or_fault(named: tuple[TaskLog, str]) -> LoggedRun | str:
+    log, name = named
     try:
-        runs.append(read_run(log, name=name))
+        return read_run(log, name=name)
     except UserError as error:
-        broken.append(str(error))
+        return str(error)
 
 
 def _check_primary(groups: Sequence[Group], settings: Settings) -> None:

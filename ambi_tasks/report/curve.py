@@ -170,7 +170,7 @@ def read_pool(utterances: Iterable[LoggedUtterance]) -> Pool:
 
 
 def curve(
-    pool: Pool, metrics: Sequence[Metric], seed: int, *, subsets: int = SUBSETS
+    pool: Pool, metrics: Sequence[Metric], seed: int, *, subsets: int | None = None
 ) -> list[Point]:
     """Score 1, 2, 4, ..., N draws.
 
@@ -178,8 +178,9 @@ def curve(
         pool: The draws.
         metrics: What to score.
         seed: Of the choices at random; equal pools and seeds give equal numbers.
-        subsets: Choices of n draws per utterance, at most.
+        subsets: Choices of n draws per utterance, at most; `SUBSETS` by default.
     """
+    subsets = SUBSETS if subsets is None else subsets
     points = []
     for count in draw_counts(pool.draws):
         every = math.comb(pool.draws, count)

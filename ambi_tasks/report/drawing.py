@@ -67,6 +67,7 @@ def drawn(
         draw(canvas)
         svg, png = io.StringIO(), io.BytesIO()
         canvas.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
+        canvas.set_layout_engine("none")  # it is laid out, and pixels change nothing about that
         canvas.savefig(png, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
     return Figure(name, caption, _own_ids(svg.getvalue(), name), png.getvalue())
 

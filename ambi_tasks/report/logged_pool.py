@@ -17,23 +17,23 @@ from ambi_tasks.strategies import StrategyFields, get_strategy
 from ambi_tasks.strategies.evidence import Evidence
 
 
-class _Draw(msgspec.Struct):
+class _Draw(msgspec.Struct, gc=False):
     tokens: int | None = None
     log_likelihood: float | None = None
 
 
-class _Candidate(msgspec.Struct):
+class _Candidate(msgspec.Struct, gc=False):
     distribution: tuple[float, ...] | None
     score: float | None = None
 
 
-class _Document(msgspec.Struct):
+class _Document(msgspec.Struct, gc=False):
     id: str
     draws: list[_Draw]
     candidates: list[_Candidate]
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, gc=False):
     doc: _Document
 
 

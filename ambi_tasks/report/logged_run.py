@@ -203,25 +203,29 @@ def _metrics(log: TaskLog) -> dict[str, Metric]:
 # --- lines ---------------------------------------------------------------------------------------
 
 
-class _Draw(msgspec.Struct):
+# Without `gc`, Python's collector would walk over a million of them again and again; none of them
+# can be part of a cycle.
+
+
+class _Draw(msgspec.Struct, gc=False):
     tokens: int | None = None
 
 
-class _Verdict(msgspec.Struct):
+class _Verdict(msgspec.Struct, gc=False):
     text: msgspec.Raw = msgspec.Raw()
     tokens: int | None = None
 
 
-class _Candidate(msgspec.Struct):
+class _Candidate(msgspec.Struct, gc=False):
     distribution: msgspec.Raw
     failure: str | None = None
     score: float | None = None
     verdict_failure: str | None = None
 
 
-class _Document(msgspec.Struct):
+class _Document(msgspec.Struct, gc=False):
     id: str
-    labels: tuple[str, ...]
+    labels: msgspec.Raw
     soft_label: list[float]
     strategy: msgspec.Raw
     prediction: list[float]
@@ -236,7 +240,7 @@ class _Document(msgspec.Struct):
     verdicts: list[_Verdict | None] | None = None
 
 
-class _Content(msgspec.Struct):
+class _Content(msgspec.Struct, gc=False):
     doc: _Document
 
 
@@ -288,25 +292,19 @@ class _Rows:
     first_seen: dict[str, int] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
     verdict_failures: Counter[str] = field(default_factory=Counter)
-    accepted: set[bytes] = field(default_factory=set)
+    accepted: set[tuple[bytes, bytes]] = field(default_factory=set)
 
     def add(self, line: _Line) -> None:
         doc = line.doc
         first = self.first_seen.setdefault(doc.id, line.number)
         if first != line.number:
             self._refuse(line, f"the utterance '{doc.id}' is there twice, first in line {first}.")
-        if doc.labels != self.rule.classes:
-            self._refuse(
-                line,
-                f"its labels are {', '.join(doc.labels)}, but those of the results' label rule are "
-                f"{', '.join(self.rule.classes)}.",
-            )
+        self._check_task(line)
         classes = len(self.rule.classes)
         for name in ("soft_label", "prediction", "votes"):
             row = getattr(doc, name)
             if row is not None and len(row) != classes:
                 self._refuse(line, f"doc.{name} has {len(row)} numbers for {classes} labels.")
-        self._check_strategy(line)
         for candidate in doc.candidates:
             if candidate.failure:
                 self.failures[candidate.failure] += 1
@@ -353,13 +351,21 @@ class _Rows:
             _numbers=np.array([line.number for line in lines], dtype=np.intp),
         )
 
-    def _check_strategy(self, line: _Line) -> None:
-        raw = bytes(line.doc.strategy)
-        if raw in self.accepted:  # all lines have the same bytes
+    def _check_task(self, line: _Line) -> None:
+        """Whether labels and strategy are those of the results; all lines have the same bytes."""
+        raw = bytes(line.doc.labels), bytes(line.doc.strategy)
+        if raw in self.accepted:
             return
-        if json.loads(raw) != self.strategy:
+        labels, strategy = map(json.loads, raw)
+        if not isinstance(labels, list) or tuple(labels) != self.rule.classes:
             self._refuse(
-                line, f"its strategy is not what the results say: {raw.decode()[:200]} in the line."
+                line,
+                f"its labels are {raw[0].decode()[:200]}, but those of the results' label rule are "
+                f"{', '.join(self.rule.classes)}.",
+            )
+        if strategy != self.strategy:
+            self._refuse(
+                line, f"its strategy is not what the results say: {raw[1].decode()[:200]} here."
             )
         self.accepted.add(raw)
 

@@ -211,8 +211,8 @@ def test_what_is_no_distribution(results, row):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda doc: doc.update(labels=["a", "b", "c"]), "its labels are a, b, c, but"),
-        (lambda doc: doc.update(labels=LABELS[:2]), "its labels are neutral, happy, but"),
+        (lambda doc: doc.update(labels=["a", "b", "c"]), 'its labels are ["a", "b", "c"], but'),
+        (lambda doc: doc.update(labels=LABELS[:2]), 'its labels are ["neutral", "happy"], but'),
         (lambda doc: doc.update(soft_label=[1.0]), "doc.soft_label has 1 numbers for 3 labels"),
         (lambda doc: doc.update(votes=[1.0]), "doc.votes has 1 numbers for 3 labels"),
         (lambda doc: doc.update(id="u0"), "the utterance 'u0' is there twice, first in line 1"),
