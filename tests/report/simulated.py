@@ -52,6 +52,7 @@ def a_logged_run(
             answered=ones.astype(bool),
             candidates=ones,
             read=ones,
+            scored=None,
             tokens=np.full(utterances, 18.0),
         ),
         corpus=CorpusIdentity("demo", "0" * 64, {}),
