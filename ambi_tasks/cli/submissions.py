@@ -1,5 +1,6 @@
 """`ambi submit` and `ambi validate`: onto the leaderboard, and what is checked on the way."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,7 @@ from ambi_tasks.cli.results import Results, watched
 from ambi_tasks.errors import UserError
 
 if TYPE_CHECKING:
+    from ambi_tasks.leaderboard.reading import Finding
     from ambi_tasks.leaderboard.validation import Examined
 
 WARNINGS_FOUND = 2
@@ -112,12 +114,20 @@ def _one_of(name: str, value: str | None, known: Sequence[str]) -> Any:
 
 def validate(
     paths: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="PATH...",
             help="Folders of submissions: <org>__<model>/<corpus>/<strategy>, or any above.",
         ),
-    ],
+    ] = None,
+    *,
+    changes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BASE...HEAD",
+            help="In place of paths: the submissions of this git repository that HEAD changes.",
+        ),
+    ] = None,
     metadata: Annotated[
         str | None,
         typer.Option(
@@ -139,22 +149,19 @@ def validate(
 
     The exit code is 0 where all is well, 1 where there is a fault, 2 where there are warnings.
     """
-    from ambi_tasks.leaderboard.board import find_submissions, read_board  # noqa: PLC0415
+    from ambi_tasks.leaderboard.board import read_board  # noqa: PLC0415 - numpy is slow
     from ambi_tasks.leaderboard.comment import markdown_comment  # noqa: PLC0415
-    from ambi_tasks.leaderboard.reading import Finding, read_submission  # noqa: PLC0415
+    from ambi_tasks.leaderboard.reading import read_submission  # noqa: PLC0415
     from ambi_tasks.leaderboard.validation import examine  # noqa: PLC0415
 
-    stray: list[Finding] = []
-    examined: list[Examined] = []
-    with user_errors(DIFFERENCE_FOUND):
+    with user_errors(DIFFERENCE_FOUND), tempfile.TemporaryDirectory() as scratch:
         roots = run_metadata("", None, metadata)
-        found = [one for path in paths for one in find_submissions(path)]
+        folders, stray = _wanted(paths or [], changes, Path(scratch))
         with progress_bar() as bar:
-            for one in bar.track(found, description="Submissions"):
-                if isinstance(one, Finding):
-                    stray.append(one)
-                else:
-                    examined.append(examine(read_submission(one), roots))
+            examined = [
+                examine(read_submission(folder), roots)
+                for folder in bar.track(folders, description="Submissions")
+            ]
         present = read_board(against, roots, thorough=False) if against else None
         if report is not None:
             text = markdown_comment(examined, stray, present)
@@ -162,18 +169,39 @@ def validate(
                 report.write_text(text, encoding="utf-8")
             except OSError as error:
                 raise UserError(f"{report} cannot be written ({error.strerror}).") from error
-    _print_verdict(examined, [str(one) for one in stray])
     findings = [*stray, *(finding for one in examined for finding in one.findings)]
+    _print_verdict(examined, stray)
     if any(one.severity == "fault" for one in findings):
         raise typer.Exit(DIFFERENCE_FOUND)
     if findings:
         raise typer.Exit(WARNINGS_FOUND)
 
 
-def _print_verdict(examined: "Sequence[Examined]", stray: Sequence[str]) -> None:
+def _wanted(
+    paths: Sequence[Path], changes: str | None, scratch: Path
+) -> "tuple[list[Path], list[Finding]]":
+    """The folders to look at, and what was found on the way to them."""
+    from ambi_tasks.leaderboard.board import find_submissions  # noqa: PLC0415
+    from ambi_tasks.leaderboard.changes import take_changes  # noqa: PLC0415
+    from ambi_tasks.leaderboard.reading import Finding  # noqa: PLC0415
+
+    if bool(paths) == (changes is not None):
+        raise UserError("Name folders of submissions, or --changes BASE...HEAD.")
+    if changes is None:
+        found = [one for path in paths for one in find_submissions(path)]
+        stray = [one for one in found if isinstance(one, Finding)]
+        return [one for one in found if isinstance(one, Path)], stray
+    base, dots, head = changes.partition("...")
+    if not (base and dots and head):
+        raise UserError(f"--changes is BASE...HEAD, two commits, not '{changes}'.")
+    taken = take_changes(Path.cwd(), base, head, scratch)
+    return list(taken.folders), list(taken.findings)
+
+
+def _print_verdict(examined: "Sequence[Examined]", stray: "Sequence[Finding]") -> None:
     console = new_console()
-    for sentence in stray:
-        console.print(Text(f"fault: {sentence}", style="bold red"))
+    for finding in stray:
+        console.print(_sentence(finding))
     for one in examined:
         if one.entry is None:
             console.print(Text(f"{one.reading.key}: refused", style="bold red"))
@@ -181,8 +209,12 @@ def _print_verdict(examined: "Sequence[Examined]", stray: Sequence[str]) -> None
             console.print(Text(f"{one.entry.key}: {one.entry.status}", style="green"))
             console.print(_scores(one))
         for finding in one.findings:
-            style = "red" if finding.severity == "fault" else "yellow"
-            console.print(Text(f"{finding.severity}: {finding}", style=style))
+            console.print(_sentence(finding))
+
+
+def _sentence(finding: "Finding") -> Text:
+    style = "red" if finding.severity == "fault" else "yellow"
+    return Text(f"{finding.severity}: {finding}", style=style)
 
 
 def _scores(examined: "Examined") -> Table:
