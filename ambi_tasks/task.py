@@ -38,6 +38,7 @@ from ambi_tasks.metrics import Metric
 from ambi_tasks.metrics.registry import choose_options
 from ambi_tasks.prediction import draw_record
 from ambi_tasks.prompts import load_prompt, order_labels
+from ambi_tasks.run_needs import DrawInstance, Need, RunNeeds
 from ambi_tasks.scoring import ANSWERED, SPREAD, score_utterance
 from ambi_tasks.strategies import StrategyFields, all_strategies, get_strategy
 from ambi_tasks.strategies.fields import VerifiedFields
@@ -104,6 +105,7 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
         self._config = TaskConfig(**copy.deepcopy(host_fields))
         self._filters = [build_filter_ensemble("none", [[KeepEveryDraw, None]])]
         self._instances: list[Instance] | None = None
+        self._needs = RunNeeds.join()
         self.VERSION = self._metadata["version"]
         self.download()
         self._metrics = _fitting(chosen_metrics, self._selection.label_rule.classes)
@@ -158,6 +160,7 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
             )
         self._settings = self._with_gen_kwargs()
         self._system_instruction = kwargs.get("system_instruction")
+        self._needs.state(self, self._need())
         super().build_all_requests(**kwargs)
 
     def _with_gen_kwargs(self) -> StrategyFields:
@@ -197,16 +200,25 @@ class AmbiTask(Task):  # type: ignore[misc] # the harness is untyped
         settings, meta = self._settings, kwargs["metadata"]
         if settings.mode == "none":
             return self._read_out_requests(doc, ctx, meta)
-        draws = Instance(
+        draws = DrawInstance(
             request_type="generate_until",
             doc=doc,
             arguments=(ctx, copy.deepcopy(self.config.generation_kwargs), self._attachments(doc)),
             idx=0,
             metadata=meta,
         )
+        draws.needs = self._needs
         if not isinstance(settings, VerifiedFields):
             return [draws]
         return [draws, VerifyInstance(draws, ctx, {"audio": self.doc_to_audio(doc)}, settings)]
+
+    def _need(self) -> Need | None:
+        """What this task asks for that is asked after all draws."""
+        settings = self._settings
+        if settings.mode == "none":
+            return "read_out"
+        by_probability = isinstance(settings, VerifiedFields) and settings.score == "probability"
+        return "verdict" if by_probability else None
 
     def _attachments(self, doc: Document) -> dict[str, Any]:
         attachments: dict[str, Any] = {"audio": self.doc_to_audio(doc)}

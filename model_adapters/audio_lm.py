@@ -186,6 +186,7 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         disable_tqdm = disable_tqdm or self.rank > 0
         if any(_attachments(request.args).get("needs_log_likelihood") for request in requests):
             self._check_gives_log_likelihoods()
+        self._check_what_comes_later(requests)
         pools: dict[str, _Pool] = {}
         numbered = tqdm(_numbered(requests), desc="Requests", leave=False, disable=disable_tqdm)
         places = [_place(pools, request.args, number) for request, number in numbered]  # hashes
@@ -263,6 +264,18 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
                 f"Draws cannot be kept at {store_path()} ({error.strerror}); set AMBI_CACHE to a "
                 f"folder that can be written, or switch it off by --model_args keep_draws=False."
             ) from error
+
+    def _check_what_comes_later(self, requests: Sequence[Instance]) -> None:
+        """Refuse a run before its first draw over what it will ask for in the end.
+
+        Raises:
+            UserError: This model, or its verifier, does not score given answers.
+        """
+        runs = {id(run): run for one in requests if (run := getattr(one, "needs", None))}
+        for run in runs.values():
+            for need, model in (("read_out", self), ("verdict", self._verifier)):
+                if need in run and not model.backend.capabilities.log_likelihood:
+                    model.backend.log_likelihoods([])  # says why it cannot
 
     def _check_gives_log_likelihoods(self) -> None:
         if not self.backend.capabilities.draw_log_likelihood:

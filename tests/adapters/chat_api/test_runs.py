@@ -104,6 +104,28 @@ def test_what_a_provider_cannot_do_is_said_before_anything_is_sent(
     assert server.bodies == []
 
 
+@pytest.mark.parametrize(
+    ("strategies", "metadata"),
+    [(["sc", "tlr"], {}), (["sc", "walmv"], {"score": "probability"})],
+)
+def test_what_is_asked_last_is_refused_before_anything_is_sent(
+    server: ChatServer, strategies: list[str], metadata: dict[str, str]
+) -> None:
+    model = AudioLM(backend(server, "openai", key_variable="VLLM_API_KEY"))
+    with pytest.raises(UserError, match="provider=openai gives no log-probabilities"):
+        evaluate(model, *strategies, **metadata)
+    assert server.bodies == []
+    evaluate(model, "sc")  # another run needs no such thing
+
+
+def test_a_verifier_that_cannot_is_told_of_before_anything_is_sent(server: ChatServer) -> None:
+    able, unable = backend(server), backend(server, "openai", key_variable="VLLM_API_KEY")
+    with pytest.raises(UserError, match="provider=openai gives no log-probabilities"):
+        evaluate(AudioLM(able, verifier=AudioLM(unable)), "walmv", score="probability")
+    assert server.bodies == []
+    evaluate(AudioLM(unable, verifier=AudioLM(able)), "walmv", score="probability")
+
+
 def test_it_judges_the_answers_of_another_adapter(server: ChatServer) -> None:
     with ChatServer() as judge:
         model = AudioLM(
