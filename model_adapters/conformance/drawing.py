@@ -16,7 +16,7 @@ from model_adapters.conformance.subject import (
 
 _REASONS = ("stop", "length", "content_filter")
 _BEAMS = 3
-_DRAWS = 4
+_DRAWS, _FEW = 4, 2
 
 
 def _same(one: Drawn, other: Drawn, when: str) -> None:
@@ -64,6 +64,11 @@ def answers_are_well_formed(subject: Subject) -> None:
             f"{answer.text!r} cannot have {tokens} tokens.",
         )
         reason = answer.finish_reason
+        sampling = answer.sampling_log_likelihood
+        require(
+            sampling is None or (math.isfinite(sampling) and sampling <= 0),
+            f"{sampling} is no log-likelihood of what was sampled from.",
+        )
         require(reason in _REASONS, f"The finish_reason {reason!r} is none of {_REASONS}.")
 
 
@@ -94,14 +99,14 @@ def greedy_answers_are_alike_in_any_batch(subject: Subject) -> None:
 @check(lambda can: can.sampling and can.repeatable)
 def draws_repeat(subject: Subject) -> None:
     """A draw of the same key and index is the same."""
-    orders = subject.orders(SAMPLED, range(_DRAWS))
+    orders = subject.orders(SAMPLED, range(_FEW))
     _same(subject.draw(orders), subject.draw(orders), "Ordered again")
 
 
 @check(lambda can: can.sampling and can.repeatable)
 def draws_are_alike_in_any_batch(subject: Subject) -> None:
     """A draw is the same alone and among others, in whatever sequence."""
-    orders = subject.orders(SAMPLED, range(_DRAWS))
+    orders = subject.orders(SAMPLED, range(_FEW))
     together = subject.draw(orders)
     _same(together, subject.draw_alone(orders), "Ordered alone")
     _same(together, subject.draw(orders[::-1]), "Ordered in reverse")
@@ -119,11 +124,11 @@ def draws_are_alike_in_an_extension(subject: Subject) -> None:
 @check(lambda can: can.sampling)
 def draws_differ(subject: Subject) -> None:
     """Where `sampling` is claimed, draws of different indices are not all the same."""
-    found = texts(subject.draw(subject.orders(SAMPLED, range(2 * _DRAWS))))
+    found = texts(subject.draw(subject.orders(SAMPLED, range(_DRAWS))))
     of_clip = {key: {text for (one, _), text in found.items() if one == key} for key, _ in found}
     require(
         any(len(different) > 1 for different in of_clip.values()),
-        f"{2 * _DRAWS} samples at temperature 1 are all {next(iter(found.values()))!r}, but "
+        f"{len(found)} samples at temperature 1 are alike ({next(iter(found.values()))!r}), but "
         f"sampling is claimed.",
     )
 
@@ -132,7 +137,7 @@ def draws_differ(subject: Subject) -> None:
 def the_key_seeds_the_noise(subject: Subject) -> None:
     """Orders of different keys have different noise: the user's seed is in the key."""
     one, other = (
-        texts(subject.draw(subject.orders(SAMPLED, range(2 * _DRAWS), key=key))) for key in "ab"
+        texts(subject.draw(subject.orders(SAMPLED, range(_DRAWS), key=key))) for key in "ab"
     )
     same = all(text == other[key.replace("a", "b", 1), index] for (key, index), text in one.items())
     require(not same, "Another key has the same samples: a seed would change nothing.")

@@ -28,7 +28,7 @@ from model_adapters.huggingface.checkpoint import (
     lora_base,
 )
 from model_adapters.huggingface.engine import LONG_AUDIO, Engine
-from model_adapters.huggingface.families import Family, family_of
+from model_adapters.huggingface.families import Family, family_of, import_families
 from model_adapters.processes import local_rank, process_count
 from model_adapters.registry import register_adapter
 
@@ -130,6 +130,7 @@ class HuggingFaceBackend(Backend):
 
     @cached_property
     def _config(self) -> Any:
+        import_families()  # a package may bring a config class that transformers lacks
         return self._loaded(transformers.AutoConfig.from_pretrained, self._loading)
 
     @cached_property

@@ -155,7 +155,8 @@ class Family:
 
 
 @cache
-def _import_modules() -> None:
+def import_families() -> None:
+    """Import every family, those of other packages too, with what they tell transformers."""
     package = importlib.import_module("model_adapters.huggingface.families")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
@@ -172,7 +173,7 @@ def family_of(model_type: str) -> type[Family]:
     Raises:
         UserError: There is neither.
     """
-    _import_modules()
+    import_families()
     if model_type not in _FAMILIES:
         return _generic_family(model_type)
     return _FAMILIES[model_type]

@@ -1,0 +1,1 @@
+"""An example of a model in a package of its own."""
