@@ -22,6 +22,7 @@ COMMANDS = [
 HARNESS = [line for line in COMMANDS if "lm_eval --tasks" in line]
 CORPORA = [line for line in COMMANDS if line.startswith("ambi corpora")]
 PROMPTS = [line for line in COMMANDS if line.startswith("ambi prompts")]
+BOARD = [line for line in COMMANDS if line.startswith(("ambi submit", "ambi validate"))]
 LOGS = [line for line in COMMANDS if line.endswith(" results/") and line.startswith("ambi ")]
 
 
@@ -68,7 +69,9 @@ def test_every_command_is_known_to_these_tests() -> None:
         "pip install .",
         "lm_eval ls tasks",
     }
-    assert set(COMMANDS) == others | set(HARNESS) | set(CORPORA) | set(PROMPTS) | set(LOGS)
+    known = [*HARNESS, *CORPORA, *PROMPTS, *LOGS, *BOARD]
+    assert set(COMMANDS) == others | set(known)
+    assert len(BOARD) == 2  # tests/leaderboard/test_newcomer.py runs them, on a whole corpus
     assert len(CORPORA) == 4
     assert len(PROMPTS) == len(LOGS) == 2
     assert len(HARNESS) == 3

@@ -1,5 +1,6 @@
 """An entry of the board: a submission without a fault, and the run that statistics read of it."""
 
+import datetime
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -8,6 +9,9 @@ from ambi_tasks.leaderboard.reading import Finding
 from ambi_tasks.leaderboard.submission import ModelSubmission, Submission
 from ambi_tasks.leaderboard.truth import Truth
 from ambi_tasks.statistics import Run
+
+VALID_DAYS = 365
+"""How long an entry of a model behind an interface counts: it may change under the same name."""
 
 Status: TypeAlias = Literal["recomputed", "self-reported"]
 
@@ -41,6 +45,30 @@ class Entry:
     def comparable(self) -> tuple[str, str]:
         """Entries compare only where these are equal: the corpus, and the hash of its truth."""
         return self.submission.corpus.name, self.submission.corpus.manifest_sha256
+
+    @property
+    def expires(self) -> datetime.date | None:
+        """When it loses its rank: a year after the run, where the weights are not open."""
+        submission = self.submission
+        if not isinstance(submission, ModelSubmission) or submission.model.weights == "open":
+            return None
+        return submission.evaluated + datetime.timedelta(days=VALID_DAYS)
+
+    def ranks(self, on: datetime.date) -> bool:
+        """Whether it takes part in ranks on a day.
+
+        References do not, nor what has expired, what was trained on the corpus's labels, and
+        controls.
+
+        Args:
+            on: The day.
+        """
+        submission = self.submission
+        if not isinstance(submission, ModelSubmission) or submission.model.control:
+            return False
+        if submission.training.saw_corpus == "labels":
+            return False
+        return self.expires is None or on < self.expires
 
     @property
     def run(self) -> Run | None:
