@@ -246,13 +246,6 @@ def overview(corpus: Corpus) -> Overview:
     return Overview(corpus, place, found=True, read=read, kept=kept)
 
 
-def rule_summary(rule: LabelRule) -> str:
-    """A label rule in a line, in the words of `--metadata`."""
-    merged = [f"{label} -> {into}" for label, into in rule.merge.items()]
-    policies = ("multi_tick", "out_of_set", "min_votes")
-    return ", ".join(merged + [f"{policy}={getattr(rule, policy)}" for policy in policies])
-
-
 class _Tally:
     """Soft labels by a rule, counted once for equal votes: large corpora repeat theirs."""
 

@@ -138,6 +138,13 @@ class SoftLabel:
     annotators: int
 
 
+def rule_summary(rule: LabelRule) -> str:
+    """A label rule in a line, in the words of `--metadata`."""
+    merged = [f"{label} -> {into}" for label, into in rule.merge.items()]
+    policies = ("multi_tick", "out_of_set", "min_votes")
+    return ", ".join(merged + [f"{policy}={getattr(rule, policy)}" for policy in policies])
+
+
 def entropy_bits(distribution: Sequence[float]) -> float:
     """Shannon entropy in bits, in [0, log2 K]; 0 where all votes agree.
 

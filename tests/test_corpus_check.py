@@ -19,11 +19,10 @@ from ambi_tasks.corpus_check import (
     lfs_checksums,
     overview,
     portrait,
-    rule_summary,
     smoothing_floor,
 )
 from ambi_tasks.errors import UserError
-from ambi_tasks.labels import DropReason, LabelRule, Vote, soft_label
+from ambi_tasks.labels import DropReason, LabelRule, Vote, rule_summary, soft_label
 from tests.corpora.builders import (
     CREMA_D_TABLE,
     LFS_STUB,

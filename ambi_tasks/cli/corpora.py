@@ -20,7 +20,7 @@ from ambi_tasks.cli.console import (
 )
 from ambi_tasks.corpora import Corpus, get_corpus
 from ambi_tasks.corpus_check import CheckReport, Finding, Kind, Overview, Portrait, Severity
-from ambi_tasks.labels import SoftLabel
+from ambi_tasks.labels import SoftLabel, rule_summary
 from ambi_tasks.statistics import reference_scores
 
 _IDENTITY_WIDTH = 22  # leaves a terminal of 80 columns room for paths
@@ -155,7 +155,7 @@ def _copy(found: Overview) -> Text:
 
 def _labels(corpus: Corpus) -> str:
     rule = corpus.label_rule
-    lines = [", ".join(rule.classes), corpus_check.rule_summary(rule)]
+    lines = [", ".join(rule.classes), rule_summary(rule)]
     if corpus.presets:
         lines.append(f"other label_rule: {', '.join(corpus.presets)}")
     lines += [f"{option}: {' | '.join(values)}" for option, values in corpus.options.items()]
@@ -238,7 +238,7 @@ def _facts(corpus: Corpus, found: Portrait) -> Table:
         facts["stratum"] = found.stratum or "none, it is silent in every copy"
     else:
         facts["soft label"] = f"none ({found.label.value})"
-    facts["label rule"] = corpus_check.rule_summary(found.rule)
+    facts["label rule"] = rule_summary(found.rule)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")

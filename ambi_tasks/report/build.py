@@ -1,9 +1,7 @@
 """From logs to a folder: the page, the figures, the tables."""
 
-import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +9,9 @@ from ambi_tasks.errors import UserError
 from ambi_tasks.metrics import get_metric
 from ambi_tasks.report.analysis import STEPS, Settings, analyse
 from ambi_tasks.report.comparable import Group, comparable_groups
-from ambi_tasks.report.logged_run import LoggedRun, read_run
-from ambi_tasks.report.naming import strategy_names
 from ambi_tasks.report.page import Report, overview, render, section
-from ambi_tasks.report.sample_log import Logs, TaskLog
-
-_WORTH_PROCESSES = 200_000_000  # bytes of logs: seconds of reading
+from ambi_tasks.report.reading import read_runs
+from ambi_tasks.report.sample_log import Logs
 
 Step = Callable[[str, int, int], None]
 """Is told what is done, how much of it, and how much there is in all."""
@@ -79,7 +74,9 @@ def build_report(
         UserError: No run can be read, or the folder cannot be written.
     """
     get_metric(settings.primary)
-    runs, broken = _read(logs.tasks, workers, step)
+    runs, broken = read_runs(
+        logs.tasks, workers=workers, step=lambda done: step("Logs", done, len(logs.tasks))
+    )
     left_out = (*logs.broken, *broken)
     if not runs:
         raise UserError(f"No run can be read. {' '.join(left_out)}")
@@ -117,40 +114,6 @@ def build_report(
         left_out,
         tuple(sentence for group in groups for sentence in group.apart),
     )
-
-
-def _read(logs: Sequence[TaskLog], workers: int, step: Step) -> tuple[list[LoggedRun], list[str]]:
-    """The runs, and a sentence for each that cannot be read."""
-    runs: list[LoggedRun] = []
-    broken: list[str] = []
-    named = list(zip(logs, strategy_names(logs), strict=True))
-    step("Logs", 0, len(logs))
-    for number, found in enumerate(_each_read(named, workers), start=1):
-        step("Logs", number, len(logs))
-        if isinstance(found, str):
-            broken.append(found)
-        else:
-            runs.append(found)
-    return runs, broken
-
-
-def _each_read(named: Sequence[tuple[TaskLog, str]], workers: int) -> Iterator[LoggedRun | str]:
-    """Each run in its turn, read by processes where that is worth their start."""
-    size = sum(log.path.stat().st_size for log, _ in named)
-    if workers < 2 or size < _WORTH_PROCESSES:  # noqa: PLR2004
-        yield from map(_run_or_fault, named)
-        return
-    context = multiprocessing.get_context("spawn")  # forks of a process with threads may hang
-    with ProcessPoolExecutor(min(workers, len(named)), mp_context=context) as pool:
-        yield from pool.map(_run_or_fault, named)
-
-
-def _run_or_fault(named: tuple[TaskLog, str]) -> LoggedRun | str:
-    log, name = named
-    try:
-        return read_run(log, name=name)
-    except UserError as error:
-        return str(error)
 
 
 def _check_primary(groups: Sequence[Group], settings: Settings) -> None:

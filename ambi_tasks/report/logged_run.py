@@ -390,7 +390,9 @@ def _columns(docs: Sequence[_Document], truth: Floats) -> Utterances:
     if None in named:
         named = list(strata([entropy_bits(row) for row in truth.tolist()]))
     verified = all(doc.verdicts is not None for doc in docs)
-    scored = [sum(one.score is not None for one in doc.candidates) for doc in docs]
+    scored = (
+        [sum(one.score is not None for one in doc.candidates) for doc in docs] if verified else []
+    )
     readable = [sum(bytes(one.distribution) != b"null" for one in doc.candidates) for doc in docs]
     return Utterances(
         votes=np.array(votes, dtype=np.float64) if counted else None,

@@ -8,7 +8,7 @@ import jinja2
 from markupsafe import Markup
 
 import ambi_tasks
-from ambi_tasks.corpus_check import rule_summary
+from ambi_tasks.labels import rule_summary
 from ambi_tasks.metrics import get_metric
 from ambi_tasks.report import figures, tables
 from ambi_tasks.report.analysis import Analysis, Label

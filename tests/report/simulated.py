@@ -24,7 +24,8 @@ def a_logged_run(
     model: str = "model",
 ) -> LoggedRun:
     """Votes that are the same for every name and seed, and predictions that are not."""
-    votes = np.random.default_rng(0).multinomial(7, [0.5, 0.3, 0.2], size=utterances)
+    opinions = np.random.default_rng(0).dirichlet([0.3] * 3, size=utterances)
+    votes = np.random.default_rng(1).multinomial(7, opinions)
     truth = votes / 7
     rng = np.random.default_rng([seed, len(name)])
     prediction = heard * truth + (1 - heard) * rng.dirichlet([1] * 3, size=utterances)
