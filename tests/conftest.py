@@ -1,13 +1,20 @@
 """What all tests share."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.corpora.builders import CREMA_D_TABLE
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 _REAL_CREMA_D = "AMBI_TEST_CREMA_D"
+_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,3 +30,19 @@ def real_root() -> Path:
     if not (root / CREMA_D_TABLE).is_file():
         pytest.skip(f"{_REAL_CREMA_D} names no clone of the real CREMA-D")
     return root
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Headless Chromium.
+
+    Of a module, not of the session: while it is there, nothing else may run an event loop.
+    """
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    if path is None:
+        pytest.skip("no Chromium is installed")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ambi_tasks.cli.console import new_console, run_metadata, user_errors
+from ambi_tasks.cli.console import new_console, progress_bar, run_metadata, user_errors
 from ambi_tasks.cli.corpora import MetadataJson, Root
 from ambi_tasks.errors import UserError
 
@@ -22,7 +22,44 @@ DEFAULT_BOARD = Path("leaderboard")
 
 @app.callback()
 def board() -> None:
-    """Make the leaderboard's references and schema, and export its entries."""
+    """Make the leaderboard's pages, references and schema, and export its entries."""
+
+
+@app.command()
+def build(
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Where to; a site there is replaced."),
+    ] = Path("site"),
+    metadata: Annotated[
+        str | None,
+        typer.Option(
+            "--metadata",
+            metavar="JSON",
+            help="Where corpora lie, as for lm_eval; or CREMA_D_ROOT and its like.",
+        ),
+    ] = None,
+    board: BoardFolder = DEFAULT_BOARD,
+) -> None:
+    """Make the static site of a board (docs/leaderboard.md).
+
+    It opens from a folder or any file server, and asks nothing of any network. Scores are
+    recomputed where a corpus's votes are at hand, and self-reported elsewhere.
+    """
+    from ambi_tasks.leaderboard.board import read_board  # noqa: PLC0415 - numpy is slow
+    from ambi_tasks.leaderboard.site.build import build_site  # noqa: PLC0415
+
+    with user_errors():
+        found = read_board(board, run_metadata("", None, metadata))
+        with progress_bar() as bar:
+            task = bar.add_task("Entries", total=len(found.entries))
+            built = build_site(found, board, output, step=lambda: bar.advance(task))
+    for finding in found.refused:
+        new_console(stderr=True).print(f"refused: {finding}")
+    new_console().print(
+        f"Written: {built.index} and {built.pages - 1} more pages, {built.entries} entries, "
+        f"{len(found.refused)} faults of submissions that were refused."
+    )
 
 
 @app.command()

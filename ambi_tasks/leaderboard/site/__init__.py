@@ -1,0 +1,1 @@
+"""The public pages of the leaderboard: static, from a board's folder alone."""
