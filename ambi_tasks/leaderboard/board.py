@@ -35,7 +35,7 @@ class Board:
 def read_board(
     board: Path, metadata: Mapping[str, Any] | None = None, *, thorough: bool = True
 ) -> Board:
-    """Read and examine all submissions of a board.
+    """Read and examine all submissions of a board, but for their answers.
 
     Args:
         board: The folder that holds `submissions`.
@@ -56,7 +56,7 @@ def read_board(
         if isinstance(found, Finding):
             refused.append(found)
             continue
-        examined = examine(read_submission(found), metadata, thorough=thorough)
+        examined = examine(read_submission(found), metadata, thorough=thorough, answers=False)
         if examined.entry is None:
             refused.extend(one for one in examined.findings if one.severity == "fault")
             continue

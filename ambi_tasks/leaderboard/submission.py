@@ -246,8 +246,8 @@ class ComputeRecord(Part):
 class DoctorRecord(Part):
     """What `ambi doctor` said of the model."""
 
-    verdict: Literal["healthy", "warnings", "fails"]
-    """In a word; `fails` is refused."""
+    verdict: Literal["healthy", "warnings", "fails", "deaf"]
+    """In a word; `deaf` is refused."""
     examined: Word
     """When, as ISO 8601."""
     version: Word

@@ -11,7 +11,12 @@ from tests.leaderboard.tampering import content_of, edit
 
 WHO = ("--name", "Scripted 1B", "--org", "Example Lab", "--contact", "jane@example.org")
 KEY = "Example-Lab__Scripted-1B/demo"
-HEALTHY = {"verdict": "healthy", "examined": "2026-01-01", "version": "0.1.0", "checks": {}}
+HEALTHY = {
+    "verdict": "healthy",
+    "examined": "2026-01-01",
+    "version": "0.1.0",
+    "checks": {"hears_silence": "ok"},
+}
 
 
 @pytest.fixture

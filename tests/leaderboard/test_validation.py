@@ -1,17 +1,20 @@
 """`ambi_tasks.leaderboard.validation`: every fault is said, with file and place."""
 
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from ambi_tasks.corpora.corpus import get_corpus
+from ambi_tasks.doctor.record import Verdict
 from ambi_tasks.leaderboard.entry import run_of
 from ambi_tasks.leaderboard.making import make_submitter
 from ambi_tasks.leaderboard.predictions import COUNTS, Predictions, predictions_to_csv
 from ambi_tasks.leaderboard.reading import ANSWERS, PREDICTIONS, read_submission
 from ambi_tasks.leaderboard.references import reference_submissions
 from ambi_tasks.leaderboard.scores import point_scores
+from ambi_tasks.leaderboard.submission import DoctorRecord
 from ambi_tasks.leaderboard.truth import find_truth
 from ambi_tasks.leaderboard.validation import examine
 from ambi_tasks.leaderboard.writing import write_submission
@@ -243,18 +246,47 @@ def test_the_label_prior_is_pointed_at(entry):
     assert any("predicts the label prior for every clip" in one for one in warnings(entry))
 
 
+HEARS = {"hears_silence": "ok", "hears_noise": "ok", "repeats": "ok"}
+
+
+def examined(entry, verdict, **checks):
+    record = {"verdict": verdict, "examined": "2026-01-01T00:00:00+00:00", "version": "1"}
+    edit(entry, "doctor", {**record, "checks": HEARS | checks})
+
+
 @pytest.mark.parametrize(
     ("verdict", "checks", "message"),
     [
-        ("fails", {"hears_silence": "fail"}, "the model fails its examination (hears_silence)"),
-        ("healthy", {"hears_silence": "fail"}, "is 'healthy', but not all checks are 'ok'"),
-        ("deaf", {}, "doctor.verdict: input should be 'healthy'"),
+        ("deaf", {"hears_silence": "fail"}, "doctor.verdict: the model does not hear the clips"),
+        ("healthy", {"hears_silence": "fail"}, "is 'healthy', but checks fail: hears_silence"),
+        ("fails", {}, "is 'fails', but no check is"),
+        ("fine", {}, "doctor.verdict: input should be 'healthy'"),
+        ("healthy", {"repeats": "perhaps"}, "doctor.checks.repeats: input should be 'ok'"),
     ],
 )
 def test_the_doctor_is_heard(entry, verdict, checks, message):
-    record = {"verdict": verdict, "examined": "2026-01-01", "version": "1", "checks": checks}
-    edit(entry, "doctor", record)
+    examined(entry, verdict, **checks)
     assert any(message in one for one in faults(entry)), faults(entry)
+
+
+def test_what_a_person_should_judge_of_an_examination(entry):
+    examined(entry, "healthy")
+    assert faults(entry) == warnings(entry) == []
+    examined(entry, "warnings", label_order="warning")
+    assert faults(entry) == warnings(entry) == []
+    examined(entry, "fails", repeats="fail")
+    assert faults(entry) == []
+    assert ["the model fails checks: repeats" in one for one in warnings(entry)] == [True]
+
+
+def test_an_examination_without_hearing_is_none(entry):
+    edit(entry, "doctor", {"verdict": "healthy", "examined": "x", "version": "1", "checks": {}})
+    assert any("doctor.checks: there is none of its hearing" in one for one in faults(entry))
+
+
+def test_verdicts_are_those_of_the_doctor():
+    field = DoctorRecord.model_fields["verdict"]
+    assert set(get_args(field.annotation)) == set(get_args(Verdict))
 
 
 def test_without_votes_an_entry_is_self_reported(entry, monkeypatch):
