@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ambi_tasks.report.palette import INK
+from ambi_tasks.report.palette import BLUE, INK, SKY
 
 GREY = "#808080"
 
@@ -41,7 +42,7 @@ class Figure:
         name: Of its files.
         caption: What it shows.
         svg: The picture as text.
-        png: The same in pixels, on white.
+        png: The same in pixels, on white; empty where nobody asked for them.
     """
 
     name: str
@@ -51,7 +52,12 @@ class Figure:
 
 
 def drawn(
-    name: str, caption: str, size: tuple[float, float], draw: Callable[[Canvas], None]
+    name: str,
+    caption: str,
+    size: tuple[float, float],
+    draw: Callable[[Canvas], None],
+    *,
+    pixels: bool = True,
 ) -> Figure:
     """Draw a figure.
 
@@ -60,6 +66,7 @@ def drawn(
         caption: What it shows.
         size: Width and height in inches.
         draw: Fills an empty one.
+        pixels: Whether to make the PNG, which takes longer than all else.
     """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
         canvas = Canvas(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
@@ -67,9 +74,24 @@ def drawn(
         draw(canvas)
         svg, png = io.StringIO(), io.BytesIO()
         canvas.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
-        canvas.set_layout_engine("none")  # it is laid out, and pixels change nothing about that
-        canvas.savefig(png, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
+        if pixels:
+            canvas.set_layout_engine("none")  # it is laid out; pixels change nothing about that
+            metadata = {"Software": None}
+            canvas.savefig(png, format="png", dpi=_DPI, facecolor="white", metadata=metadata)
     return Figure(name, caption, _own_ids(svg.getvalue(), name), png.getvalue())
+
+
+def picture(figure: Figure) -> Markup:
+    """The picture, in the page's own colours, with its words for those who do not see it.
+
+    Args:
+        figure: Whose texts matplotlib has escaped.
+    """
+    svg = figure.svg
+    for colour, own in ((INK, "currentColor"), (BLUE, "var(--blue)"), (SKY, "var(--sky)")):
+        svg = svg.replace(colour.lower(), own)
+    title = Markup('<svg role="img" aria-label="{}" ').format(figure.caption)
+    return Markup(svg.replace("<svg ", title, 1))  # noqa: S704 - matplotlib escapes its texts
 
 
 def _own_ids(svg: str, name: str) -> str:

@@ -12,9 +12,8 @@ from ambi_tasks.labels import rule_summary
 from ambi_tasks.metrics import get_metric
 from ambi_tasks.report import figures, tables
 from ambi_tasks.report.analysis import Analysis, Label
-from ambi_tasks.report.drawing import Figure
+from ambi_tasks.report.drawing import Figure, picture
 from ambi_tasks.report.extremes import Extremes
-from ambi_tasks.report.palette import BLUE, INK, SKY
 from ambi_tasks.report.scores import CEILING
 from ambi_tasks.report.table import Table, interval_text, number_text
 from ambi_tasks.statistics import Score
@@ -259,7 +258,7 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"number": number_text, "interval": interval_text, "picture": _picture}
+    environment.filters |= {"number": number_text, "interval": interval_text, "picture": picture}
     environment.tests |= {"score": lambda cell: isinstance(cell, Score)}
     return environment.get_template("page.html.j2").render(
         report=report,
@@ -268,12 +267,3 @@ def render(report: Report) -> str:
         script=Markup(place.joinpath("page.js").read_text("utf-8")),  # noqa: S704
         answers_shown=ANSWERS_SHOWN,
     )
-
-
-def _picture(figure: Figure) -> Markup:
-    """The picture, in the page's own colours, with its words for those who do not see it."""
-    svg = figure.svg
-    for colour, own in ((INK, "currentColor"), (BLUE, "var(--blue)"), (SKY, "var(--sky)")):
-        svg = svg.replace(colour.lower(), own)
-    title = Markup('<svg role="img" aria-label="{}" ').format(figure.caption)
-    return Markup(svg.replace("<svg ", title, 1))  # noqa: S704 - matplotlib escapes its texts

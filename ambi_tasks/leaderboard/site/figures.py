@@ -14,8 +14,8 @@ from ambi_tasks.leaderboard.site.compute import UNITS, Point, Unit, fronts, poin
 from ambi_tasks.leaderboard.site.standings import BASELINE, CEILING, FLOOR, PRIMARY, Standings
 from ambi_tasks.leaderboard.submission import CurvePoint, ModelSubmission, Reference
 from ambi_tasks.metrics import get_metric
-from ambi_tasks.report.drawing import GREY, Figure, drawn, grid, log_axis
-from ambi_tasks.report.palette import BLUE, COLOURS, INK, MARKERS, SKY
+from ambi_tasks.report.drawing import GREY, Figure, drawn, grid, log_axis, picture
+from ambi_tasks.report.palette import BLUE, COLOURS, INK, MARKERS
 
 _WIDTH = 7.2  # inches; a page shows it at 100 per inch
 _MOST_ROWS = 40
@@ -34,16 +34,13 @@ def inline(figure: Figure) -> Markup:
     Args:
         figure: Whose texts matplotlib has escaped.
     """
-    svg = re.sub(r"<style.*?</style>", "", figure.svg, flags=re.DOTALL)
+    svg = re.sub(r"<style.*?</style>", "", picture(figure), flags=re.DOTALL)
     svg = _STYLE.sub(lambda found: " ".join(_attributes(found[1])), svg)
-    for colour, own in ((INK, "currentColor"), (BLUE, "var(--blue)"), (SKY, "var(--sky)")):
-        svg = svg.replace(colour.lower(), own)
-    opening = Markup('<svg role="img" aria-label="{}" ').format(figure.caption)
-    picture = Markup(svg.replace("<svg ", opening, 1))  # noqa: S704 - matplotlib escapes its texts
+    inside = Markup(svg)  # noqa: S704 - as `picture` made it, but for the styles
     return Markup(
         '<figure><div class="scroll" role="region" tabindex="0" aria-label="{caption}">{picture}'
         "</div><figcaption>{caption}.</figcaption></figure>"
-    ).format(caption=figure.caption, picture=picture)
+    ).format(caption=figure.caption, inside=inside)
 
 
 def _attributes(style: str) -> Iterator[str]:
@@ -103,7 +100,7 @@ def compute_figure(group: Standings, name: str) -> Figure | None:
         f"{PRIMARY} against what an utterance takes; the line is the Pareto front, on which none "
         f"is better at the same cost or less. {named}"
     )
-    return drawn(name, caption, (_WIDTH, 3.6), draw)
+    return drawn(name, caption, (_WIDTH, 3.6), draw, pixels=False)
 
 
 def _scatter(axes: Axes, group: Standings, unit: Unit) -> None:
@@ -216,7 +213,7 @@ def gain_figure(group: Standings, name: str) -> Figure | None:
         f"Gain of each strategy over the same model's greedy answer, paired, with 95 % intervals"
         f"{some}"
     )
-    return drawn(name, caption, (_WIDTH, 0.9 + 0.26 * len(shown)), draw)
+    return drawn(name, caption, (_WIDTH, 0.9 + 0.26 * len(shown)), draw, pixels=False)
 
 
 # --- the curve of an entry -----------------------------------------------------------------------
@@ -249,7 +246,7 @@ def curve_figure(submission: ModelSubmission, name: str) -> Figure:
             grid(axes)
 
     caption = f"Quality against draws of {_name(submission)}"
-    return drawn(name, caption, (_WIDTH, 2.6), draw)
+    return drawn(name, caption, (_WIDTH, 2.6), draw, pixels=False)
 
 
 def curves_of(points: Sequence[CurvePoint]) -> Mapping[str, list[CurvePoint]]:
