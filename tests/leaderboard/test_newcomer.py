@@ -1,5 +1,6 @@
-"""A newcomer's way, by the README's own commands: evaluate, submit, validate, find the entry."""
+"""A newcomer's way, by the README's own commands, to the entry on a page in the browser."""
 
+import html
 import json
 import os
 import subprocess
@@ -52,6 +53,11 @@ def test_from_a_run_to_the_board_and_back(tmp_path):
         task = f"ambi_demo_{entry.submission.strategy.name}"
         reported = results[task]["js,none"]
         assert entry.submission.scores["js"].value == pytest.approx(reported, abs=1e-12)
+    built = run("ambi board build -o site/", tmp_path)
+    assert built.returncode == 0, built.stderr
+    for strategy in ("direct", "tlr"):
+        place = tmp_path / f"site/entries/ORG__MODEL/demo/{strategy}.html"
+        assert html.escape(f"ambi_demo_{strategy}") in place.read_text(encoding="utf-8")
     # The command of the entry makes the same entry again; its draws are kept, so it takes no time.
     again = tmp_path / "again"
     again.mkdir()
@@ -61,3 +67,24 @@ def test_from_a_run_to_the_board_and_back(tmp_path):
     assert run(submit, again).returncode == 0
     one = "leaderboard/submissions/ORG__MODEL/demo/direct/predictions.csv.gz"
     assert (again / one).read_bytes() == (tmp_path / one).read_bytes()
+
+
+def test_the_entry_is_found_in_the_browser(browser, own_board, tmp_path):
+    """From the first page, by clicks alone."""
+    built = run(f"ambi board build --board {own_board} -o site/", tmp_path)
+    assert built.returncode == 0, built.stderr
+    page = browser.new_page()
+    page.goto((tmp_path / "site/index.html").as_uri())
+    page.locator("nav").get_by_text("Demo").click()
+    page.locator("[name=text]").fill("scripted")
+    page.locator("[name=strategy]").select_option("walmv")
+    page.locator("table >> nth=0 >> tbody >> nth=0 >> tr:visible >> th a").click()
+    assert page.locator("h1").text_content() == "Scripted 1B, walmv"
+    shown = page.locator("#scores ~ .scroll tbody tr").first
+    assert shown.locator("th").text_content() == "js ↓"
+    (entry,) = [one for one in read_board(own_board).entries if one.key.endswith("/walmv")]
+    value = shown.locator("td").first.get_attribute("data-key")
+    assert float(value) == pytest.approx(entry.submission.scores["js"].value, abs=1e-9)
+    assert "ambi_demo_walmv" in page.locator("#run-command").text_content()
+    assert page.locator("text=Answers that could not be read").count() == 1
+    page.close()

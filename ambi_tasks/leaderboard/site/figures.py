@@ -38,7 +38,7 @@ def inline(figure: Figure) -> Markup:
     svg = _STYLE.sub(lambda found: " ".join(_attributes(found[1])), svg)
     inside = Markup(svg)  # noqa: S704 - as `picture` made it, but for the styles
     return Markup(
-        '<figure><div class="scroll" role="region" tabindex="0" aria-label="{caption}">{picture}'
+        '<figure><div class="scroll" role="region" tabindex="0" aria-label="{caption}">{inside}'
         "</div><figcaption>{caption}.</figcaption></figure>"
     ).format(caption=figure.caption, inside=inside)
 

@@ -135,7 +135,7 @@ class GroupView:
     compute_columns: Sequence[Column]
     compute_figures: Sequence[Markup]
     front_keys: Mapping[Unit, frozenset[str]]
-    with_draws: bool = True
+    reported: Reported | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,6 @@ class IndexView:
     columns: Sequence[Column]
     strategies: Sequence[str]
     refused: Sequence[str]
-    with_draws: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,11 +386,15 @@ def _main_columns(metrics: Sequence[str]) -> list[Column]:
 
 
 def _corpus(name: str, groups: Sequence[Standings]) -> CorpusView:
-    views = [_group(group, number, len(groups)) for number, group in enumerate(groups, start=1)]
-    return CorpusView(_corpus_title(name), is_demonstration(name), views, _reported(name))
+    reported = _reported(name)
+    views = [
+        _group(group, number, len(groups), reported if group.is_default else None)
+        for number, group in enumerate(groups, start=1)
+    ]
+    return CorpusView(_corpus_title(name), is_demonstration(name), views, reported)
 
 
-def _group(group: Standings, number: int, count: int) -> GroupView:
+def _group(group: Standings, number: int, count: int, reported: Reported | None) -> GroupView:
     record = group.corpus
     slug = f"{record.name}-{number}"
     present = [m for m in OTHERS if any(m in one.scores for one in group.everybody)]
@@ -435,6 +438,7 @@ def _group(group: Standings, number: int, count: int) -> GroupView:
         front_keys={
             unit: frozenset(point.key for point in front) for unit, front in on_front.items()
         },
+        reported=reported,
     )
 
 
@@ -485,6 +489,7 @@ def _index(
         ),
         Column("size", "Parameters of the model"),
         Column("weights", number=False),
+        Column("draws", "Answers for an utterance"),
         _STATUS,
     ]
     return IndexView(
