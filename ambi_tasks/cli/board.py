@@ -88,11 +88,16 @@ def references(
 
 
 @app.command()
-def schema() -> None:
+def schema(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="As tables for people, field by field.")
+    ] = False,
+) -> None:
     """Print the JSON Schema of a submission."""
+    from ambi_tasks.leaderboard.documentation import fields_markdown  # noqa: PLC0415
     from ambi_tasks.leaderboard.submission import json_schema  # noqa: PLC0415
 
-    typer.echo(json.dumps(json_schema(), indent=2))
+    typer.echo(fields_markdown().rstrip() if markdown else json.dumps(json_schema(), indent=2))
 
 
 @app.command()

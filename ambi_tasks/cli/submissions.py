@@ -149,7 +149,7 @@ def validate(
 
     The exit code is 0 where all is well, 1 where there is a fault, 2 where there are warnings.
     """
-    from ambi_tasks.leaderboard.board import read_board  # noqa: PLC0415 - numpy is slow
+    from ambi_tasks.leaderboard.board import look_alike, read_board  # noqa: PLC0415 - numpy is slow
     from ambi_tasks.leaderboard.comment import markdown_comment  # noqa: PLC0415
     from ambi_tasks.leaderboard.reading import read_submission  # noqa: PLC0415
     from ambi_tasks.leaderboard.validation import examine  # noqa: PLC0415
@@ -163,6 +163,9 @@ def validate(
                 for folder in bar.track(folders, description="Submissions")
             ]
         present = read_board(against, roots, thorough=False) if against else None
+        for one in examined:
+            if present and one.entry and (found := look_alike(one.entry, present)):
+                stray.append(found)
         if report is not None:
             text = markdown_comment(examined, stray, present)
             try:

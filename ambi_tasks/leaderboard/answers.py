@@ -22,6 +22,9 @@ from ambi_tasks.scoring import score_utterance
 LONGEST_ANSWER = 20_000
 """Characters of one answer."""
 
+UNPACKED_BYTES = 64 * 1024**2
+"""Of all answers, unpacked; 16 answers of 500 characters for each clip of CREMA-D fit."""
+
 _LINE_BYTES = 4 * 1024**2
 _SAME = 1e-9
 
@@ -87,6 +90,11 @@ def answers_of(documents: Iterable[Mapping[str, Any]]) -> bytes:
                 f"submit without them: --no-texts."
             ) from error
         lines.append(evidence.model_dump_json(exclude_none=True))
+    if (size := sum(len(line.encode()) + 1 for line in lines)) > UNPACKED_BYTES:
+        raise UserError(
+            f"The answers have {size:,} bytes, but at most {UNPACKED_BYTES:,} are read; submit "
+            f"without them: --no-texts."
+        )
     return pack(lines)
 
 
@@ -117,7 +125,8 @@ def check_answers(
     """
     wrong = 0
     number = 0
-    for number, line in enumerate(unpacked_lines(content.data, line_limit=_LINE_BYTES), start=1):
+    lines = unpacked_lines(content.data, limit=UNPACKED_BYTES, line_limit=_LINE_BYTES)
+    for number, line in enumerate(lines, start=1):
         place = f"line {number}"
         if number > len(predictions.ids):
             break

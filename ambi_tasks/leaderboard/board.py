@@ -14,6 +14,7 @@ from ambi_tasks.leaderboard.entry import Entry
 from ambi_tasks.leaderboard.files import FileError, entries, quoted
 from ambi_tasks.leaderboard.reading import LEVELS, SUBMISSION, Finding, read_submission
 from ambi_tasks.leaderboard.validation import examine
+from ambi_tasks.leaderboard.words import looks
 
 SUBMISSIONS = "submissions"
 MAX_ENTRIES = 5_000
@@ -69,6 +70,23 @@ def read_board(
         seen[key.casefold()] = key
         accepted.append(examined.entry)
     return Board(tuple(sorted(accepted, key=lambda one: one.key)), tuple(refused))
+
+
+def look_alike(entry: Entry, board: Board) -> Finding | None:
+    """Tell of a model on the board whose name looks like an entry's, but is another.
+
+    Args:
+        entry: New, or on the board already.
+        board: What is there.
+    """
+    name = entry.key.partition("/")[0]
+    others = {one.key.partition("/")[0] for one in board.entries} - {name}
+    for other in sorted(others):
+        if looks(other) == looks(name):
+            file = f"{entry.key}/{SUBMISSION}"
+            said = f"{name} looks like {other}, which is on the board"
+            return Finding("warning", file, "model.name", said)
+    return None
 
 
 def find_submissions(path: Path) -> Iterator[Path | Finding]:

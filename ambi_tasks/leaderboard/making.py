@@ -187,7 +187,7 @@ def _submission(
         submission = ModelSubmission.model_validate_json(json.dumps(values))
     except pydantic.ValidationError as error:
         raise UserError(f"{log.task}: {_unfit(error)}") from error
-    _refuse_secrets(submission, tables)
+    _refuse_secrets(submission)
     return submission, tables
 
 
@@ -430,7 +430,7 @@ def _whole_numbers(values: Mapping[str, Any]) -> dict[str, int]:
 # --- what must not go out ------------------------------------------------------------------------
 
 
-def _refuse_secrets(submission: ModelSubmission, tables: Tables) -> None:
+def _refuse_secrets(submission: ModelSubmission) -> None:
     """The last look: nothing that is like a key, or is one of this machine's."""
     text = submission_to_json(submission)
     if found := find_secret(text):
@@ -438,7 +438,6 @@ def _refuse_secrets(submission: ModelSubmission, tables: Tables) -> None:
     for name, value in os.environ.items():
         if _names_a_secret(name) and len(value) >= 8 and value in text:  # noqa: PLR2004
             raise UserError(f"The submission would hold the value of the variable {name}.")
-    del tables
 
 
 def _names_a_secret(variable: str) -> bool:

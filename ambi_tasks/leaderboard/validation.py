@@ -29,12 +29,14 @@ from ambi_tasks.leaderboard.reading import (
     Severity,
 )
 from ambi_tasks.leaderboard.scores import point_scores
+from ambi_tasks.leaderboard.secrets import find_secret
 from ambi_tasks.leaderboard.submission import (
     CorpusRecord,
     ModelSubmission,
     ReferenceSubmission,
     ScoreRecord,
     Submission,
+    submission_to_json,
 )
 from ambi_tasks.leaderboard.truth import Truth, board_corpora, find_truth, rule_name
 from ambi_tasks.metrics import all_metrics, jensen_shannon
@@ -92,6 +94,8 @@ def examine(
     found = _Findings(reading)
     submission = reading.submission
     truth = None
+    if submission is not None and (kind := find_secret(submission_to_json(submission))):
+        found.fault("", f"holds {kind}: revoke it, and take it out of the history of the branch")
     if submission is not None and _check_corpus(submission.corpus, found):
         truth = _truth(submission.corpus, metadata, found)
         _check_scores_known(submission, found)
@@ -418,6 +422,8 @@ def _check_reference(
 ) -> None:
     """A reference is what its definition says, or none."""
     if submission.reference == "split_half":
+        if predictions is not None:
+            found.fault("predictions", "there are some, but the human ceiling predicts nothing")
         if thorough:
             values = ceiling_scores(
                 submission.corpus,

@@ -77,3 +77,20 @@ def folder_name(name: str) -> str:
     """
     joined = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
     return re.sub(r"_{2,}", "_", joined).strip("-._")
+
+
+_LOOKS = str.maketrans(
+    {"0": "o", "1": "l", "i": "l", "5": "s", "8": "b", **dict.fromkeys("-_. ()+")}
+)
+
+
+def looks(name: str) -> str:
+    """What a name looks like at a glance: names that differ here do not look alike.
+
+    Args:
+        name: A `Name`, or a folder's.
+
+    >>> looks("Qwen2-Audio") == looks("Qwen2_Aud1O"), looks("modern") == looks("modem")
+    (True, True)
+    """
+    return name.casefold().translate(_LOOKS).replace("rn", "m").replace("vv", "w")

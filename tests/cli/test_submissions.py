@@ -134,6 +134,19 @@ def test_a_comment_about_nothing(tmp_path, board):
     assert "No submission was changed." in comment.read_text(encoding="utf-8")
 
 
+def test_a_name_that_looks_like_another_one(board, entry, tmp_path):
+    edit(entry, "doctor", HEALTHY)
+    edit(entry, "model.name", "Scripted_lB")
+    place = tmp_path / "submissions/Example-Lab__Scripted_lB/demo/sc"
+    shutil.copytree(entry, place)
+    shutil.rmtree(entry)
+    result = ambi("validate", place, "--against", board)
+    assert result.exit_code == 2
+    said = "Example-Lab__Scripted_lB looks like Example-Lab__Scripted-1B, which is on the board"
+    assert said in " ".join(rows(result.stdout))
+    assert ambi("validate", place).exit_code == 0
+
+
 def test_validate_against_what_is_no_board(entry, tmp_path):
     result = ambi("validate", entry, "--against", tmp_path)
     assert result.exit_code == 1

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ambi_tasks.leaderboard.board import read_board
+from ambi_tasks.leaderboard.documentation import fields_markdown
 from ambi_tasks.leaderboard.manifests import manifest_of
 from ambi_tasks.leaderboard.scores import point_scores
 from ambi_tasks.leaderboard.submission import SCHEMA_VERSION, json_schema
@@ -29,6 +30,12 @@ def test_the_committed_schema_is_that_of_the_models():
     """After a change of the models: `ambi board schema > leaderboard/schema/v1.json`."""
     written = json.loads((BOARD / f"schema/v{SCHEMA_VERSION}.json").read_text(encoding="utf-8"))
     assert written == json_schema()
+
+
+def test_the_committed_fields_are_those_of_the_models():
+    """Likewise: `ambi board schema --markdown > leaderboard/schema/v1.md`."""
+    written = (BOARD / f"schema/v{SCHEMA_VERSION}.md").read_text(encoding="utf-8")
+    assert written == fields_markdown()
 
 
 def test_every_field_is_documented():

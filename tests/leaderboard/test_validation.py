@@ -334,3 +334,10 @@ def test_a_false_reference_is_refused(tmp_path):
         folders["uniform"], lambda lines: [line.replace("0.25,0.25", "0.2,0.3") for line in lines]
     )
     assert any("is not what 'uniform' predicts" in one for one in faults(folders["uniform"]))
+
+
+def test_a_key_is_refused_wherever_it_stands(entry):
+    edit(entry, "training.note", "Ask me with sk-" + "a1b2" * 10)
+    found = faults(entry)
+    assert any("holds a key of OpenAI or Anthropic: revoke it" in one for one in found)
+    assert "a1b2" not in "".join(found)
