@@ -105,6 +105,7 @@ class ChatApiBackend(Backend):
         self._offers = self._provider.offers if offers is None else read_offers(str(offers))
         self._record = Record()
         self._dry_run = bool(dry_run)
+        self._warned: set[str] = set()
         key_name = key_variable or self._provider.key_variable
         self._settings = Settings(
             model=self._model,
@@ -299,9 +300,10 @@ class ChatApiBackend(Backend):
         return self._dialect.transport.check(clips)
 
     def _load(self, conversation: Conversation, need: Need) -> Load:
-        audio = (self._provider.audio_tokens or 0.0) * need.seconds
+        rate = self._provider.audio_tokens
+        audio = None if rate is None and need.seconds else (rate or 0.0) * need.seconds
         price = self._settings.price
-        cost = price.cost(need.text_tokens, audio, need.most_output) if price else 0.0
+        cost = price.cost(need.text_tokens, audio or 0.0, need.most_output) if price else 0.0
         return Load(_clip_name(conversation), audio, cost)
 
     def _announce(self, needs: Sequence[Need]) -> None:
@@ -324,7 +326,9 @@ class ChatApiBackend(Backend):
         """Hand on, and warn in the end of what makes results worse than they look."""
         yield from found
         for warning in self._record.warnings():
-            _log.warning("alm_api: %s", warning)
+            if warning not in self._warned:
+                self._warned.add(warning)
+                _log.warning("alm_api: %s", warning)
 
 
 def _need(conversation: Conversation, seconds: Mapping[Clip, float], most_output: float) -> Need:

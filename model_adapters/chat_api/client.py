@@ -65,12 +65,12 @@ class Load:
 
     Attributes:
         clip: Identity of what is heard: requests about one clip go to one endpoint.
-        audio_tokens: Expected tokens of the audio.
+        audio_tokens: Expected tokens of the audio; None where that is not known.
         most_cost: Most US dollars that it may cost, 0 where no price is known.
     """
 
     clip: str = ""
-    audio_tokens: float = 0.0
+    audio_tokens: float | None = None
     most_cost: float = 0.0
 
 

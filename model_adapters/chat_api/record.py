@@ -14,32 +14,34 @@ class Usage:
     """Tokens of one answered request, as it is billed.
 
     Attributes:
-        text: Of the question's text.
+        text: Of the question's text, and of its audio where that is not told apart.
         audio: Of the question's audio.
         output: Of the answers, with those of their reasoning.
+        tells_audio: Whether the audio's are known.
     """
 
     text: float = 0
     audio: float = 0
     output: float = 0
+    tells_audio: bool = True
 
     @classmethod
-    def read(cls, reply: Mapping[str, Any], audio_expected: float) -> "Usage":
+    def read(cls, reply: Mapping[str, Any], audio_expected: float | None) -> "Usage":
         """Read what a server says of a request.
 
         Google counts the tokens of the reasoning in the total alone.
 
         Args:
             reply: The server's answer.
-            audio_expected: Tokens of the audio, where the server does not say.
+            audio_expected: Tokens of the audio, where the server does not say; None if not known.
         """
         usage = _mapping(reply.get("usage"))
         question = _number(usage.get("prompt_tokens"))
         output = _number(usage.get("completion_tokens"))
         output = max(output, _number(usage.get("total_tokens")) - question)
         said = _mapping(usage.get("prompt_tokens_details")).get("audio_tokens")
-        audio = min(question, _number(said) if said is not None else audio_expected)
-        return cls(question - audio, audio, output)
+        audio = min(question, _number(said) if said is not None else audio_expected or 0.0)
+        return cls(question - audio, audio, output, said is not None or audio_expected is not None)
 
 
 @dataclass(slots=True)
@@ -89,6 +91,7 @@ class Record:
         self.usage.text += usage.text
         self.usage.audio += usage.audio
         self.usage.output += usage.output
+        self.usage.tells_audio &= usage.tells_audio
         if price is not None:
             self.cost += price.cost(usage.text, usage.audio, usage.output)
         self.last = datetime.now(timezone.utc)
@@ -107,8 +110,8 @@ class Record:
             "system_fingerprints": dict(self.fingerprints),
             "answered_from": self.first and self.first.isoformat(timespec="seconds"),
             "answered_until": self.last and self.last.isoformat(timespec="seconds"),
-            "text_tokens": round(self.usage.text),
-            "audio_tokens": round(self.usage.audio),
+            "question_tokens": round(self.usage.text + self.usage.audio),
+            "audio_tokens": round(self.usage.audio) if self.usage.tells_audio else None,
             "output_tokens": round(self.usage.output),
             "cost_usd": None if price is None else round(self.cost, 6),
             "price": price and f"{price.source} {price.date}".strip(),

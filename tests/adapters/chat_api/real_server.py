@@ -1,6 +1,7 @@
 """Servers of others, each in a process of its own on loopback."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -26,7 +27,9 @@ def running(
     base = f"http://127.0.0.1:{port}/v1"
     variables = {**os.environ, "HF_HUB_OFFLINE": "1", **environment}
     with log.open("w") as file:
-        server = subprocess.Popen(command, env=variables, stdout=file, stderr=file)
+        server = subprocess.Popen(
+            command, env=variables, stdout=file, stderr=file, start_new_session=True
+        )
         try:
             end = time.monotonic() + seconds
             while not _answers(base):
@@ -35,8 +38,17 @@ def running(
                 time.sleep(0.5)
             yield base
         finally:
-            server.terminate()
-            server.wait(60)
+            _end(server)
+
+
+def _end(server: "subprocess.Popen[bytes]") -> None:
+    """Ask it to end; if it does not, end it with all that it has started."""
+    server.terminate()
+    try:
+        server.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(30)
 
 
 def _answers(base: str) -> bool:

@@ -6,10 +6,11 @@ import pytest
 
 from ambi_tasks.audio import Clip
 from ambi_tasks.errors import UserError
+from model_adapters.backend import DrawOrder, Turn
 from model_adapters.chat_api import ChatApiBackend
 from model_adapters.chat_api.providers import PRICES, SHUT_DOWN, read_price
 from model_adapters.chat_api.record import Usage
-from tests.adapters.chat_api.conftest import backend, draw, order
+from tests.adapters.chat_api.conftest import SAMPLED, backend, draw, order
 from tests.adapters.chat_api.server import ChatServer
 
 
@@ -63,7 +64,8 @@ def test_what_was_spent_is_recorded(server: ChatServer, clip: Clip) -> None:
     described = chat.describe()
     assert described["audio_tokens"] == 10
     assert described["output_tokens"] == 40
-    cost = (described["text_tokens"] + 100 * 10 + 1000 * 40) / 1e6
+    text = described["question_tokens"] - described["audio_tokens"]
+    cost = (text + 100 * 10 + 1000 * 40) / 1e6
     assert described["cost_usd"] == pytest.approx(cost)
     assert described["price"] == "--model_args price"
 
@@ -74,8 +76,21 @@ def test_audio_that_a_server_does_not_count_is_estimated(server: ChatServer, cli
     server.behaviour.counts_audio = False
     estimated = priced(server)
     draw(estimated, order(clip, (0,)))
-    for kind in ("text_tokens", "audio_tokens", "cost_usd"):
+    for kind in ("question_tokens", "audio_tokens", "cost_usd"):
         assert estimated.describe()[kind] == counted.describe()[kind]
+
+
+def test_audio_that_nobody_counts_is_unknown_and_not_nothing(
+    server: ChatServer, clip: Clip
+) -> None:
+    server.behaviour.counts_audio = False
+    chat = backend(server)
+    draw(chat, order(clip, (0,)))
+    assert chat.describe()["audio_tokens"] is None
+    assert chat.describe()["question_tokens"] > 0
+    silent = backend(server)
+    draw(silent, DrawOrder((Turn("user", "No sound."),), SAMPLED, (0,), "key"))
+    assert silent.describe()["audio_tokens"] == 0
 
 
 def test_tokens_of_reasoning_are_paid_for() -> None:
@@ -83,6 +98,7 @@ def test_tokens_of_reasoning_are_paid_for() -> None:
     assert Usage.read({"usage": usage}, audio_expected=60) == Usage(40, 60, 505)
     assert Usage.read({"usage": None}, audio_expected=60) == Usage(0, 0, 0)
     assert Usage.read({"usage": {"prompt_tokens": "many"}}, 60) == Usage(0, 0, 0)
+    assert Usage.read({"usage": usage}, None) == Usage(100, 0, 505, tells_audio=False)
 
 
 def test_a_dry_run_sends_nothing_and_needs_no_key(
