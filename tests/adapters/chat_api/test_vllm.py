@@ -80,6 +80,7 @@ def url(python: str, checkpoint: str, tmp_path_factory: pytest.TempPathFactory) 
     command += ["--served-model-name", NAME, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--dtype", "float32", "--max-model-len", "2048", "--enforce-eager"]
     command += ["--block-size", "32", "--allowed-local-media-path", str(clips)]
+    command += ["--no-enable-chunked-prefill"]  # which a seeded request does not survive on a CPU
     environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
     environment |= {"TORCHDYNAMO_DISABLE": "1"}
     log = tmp_path_factory.mktemp("vllm") / "server.log"
