@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS scores (
 ) WITHOUT ROWID;
 PRAGMA user_version = {_VERSION};
 """
+_MAGIC = b"SQLite format 3\x00"
 _TABLES = {"pools", "draws", "scores"}
 BUSY_SECONDS = 60.0
 DISK_SECONDS = 1.0
@@ -244,6 +245,8 @@ def _set_aside(path: Path) -> Path:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    if path.exists() and _head(path) not in (b"", _MAGIC):
+        raise sqlite3.DatabaseError("it is no SQLite file")  # SQLite would delete the log beside it
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     try:
         check_store(connection)
@@ -254,6 +257,11 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC))
 
 
 def check_store(connection: sqlite3.Connection) -> None:
