@@ -3,7 +3,6 @@
 docs/doctor.md gives the rule of each.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -217,5 +216,5 @@ def _failure(form: str, draw: Draw, labels: Sequence[str]) -> str | None:
 
 
 def _quoted(text: str) -> str:
-    shown = text if len(text) <= _QUOTED else f"{text[: _QUOTED - 3]}..."
-    return json.dumps(shown, ensure_ascii=False)
+    shown = " ".join(text.split())
+    return f"'{shown if len(shown) <= _QUOTED else shown[: _QUOTED - 3] + '...'}'"

@@ -218,6 +218,7 @@ class HuggingFaceBackend(Backend):
         base = self._base.fingerprint() if self._base else ""
         if self._model_sha is None or base is None:
             return None
+        kind = torch.device(self._device).type  # of several processes each has another of them
         adapters = Path(__file__).parents[1]
         code = sorted(set(adapters.rglob("*.py")) - set(adapters.glob("conformance/*.py")))
         folder = Path(self._path)
@@ -227,7 +228,7 @@ class HuggingFaceBackend(Backend):
             base,
             # The hash samples large files; a change between its blocks shows in the file's time.
             *(f"{path.relative_to(folder)}:{path.stat().st_mtime_ns}" for path in files),
-            *(str(value) for value in (self._weights_dtype(), self._device, self._long_audio)),
+            *(str(value) for value in (self._weights_dtype(), kind, self._long_audio)),
             *(f"{name}={value}" for name, value in sorted(self._placing.items())),
             *(version(name) for name in ("torch", "transformers", "tokenizers", "soxr")),
             *(hashlib.sha256(path.read_bytes()).hexdigest() for path in code),

@@ -279,6 +279,12 @@ def test_checkpoints_and_settings_have_fingerprints_of_their_own(
         file.write_bytes(content)
         assert fingerprint(pretrained=str(other)) != fingerprint(), "its time alone has changed"
         os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+    of_ranks = []
+    for device in ("cuda:0", "cuda:1"):
+        one = HuggingFaceBackend(pretrained=tiny_model, device="cpu", dtype="float32")
+        one._device = device
+        of_ranks.append(one.fingerprint())
+    assert of_ranks[0] == of_ranks[1] != fingerprint(dtype="float32")
     changed = [fingerprint(dtype="bfloat16"), fingerprint(long_audio="truncate")]
     assert len({fingerprint(), *changed}) == 3
 

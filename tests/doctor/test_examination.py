@@ -69,7 +69,7 @@ def test_who_answers_one_constant_fails_with_that_sentence(clips: list[Clip]) ->
     assert found.verdict == "deaf"
     check = found.check("answers_vary")
     assert check.verdict == "fail"
-    assert check.sentence.startswith('It gives one answer to everything: "{\\"neutral')
+    assert check.sentence.startswith("It gives one answer to everything: '{\"neutral")
 
 
 def test_who_hears_loudness_alone_is_told_apart(clips: list[Clip]) -> None:
