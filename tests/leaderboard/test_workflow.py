@@ -76,24 +76,39 @@ def test_the_code_that_runs_is_that_of_the_base():
         assert not re.search(r"git (checkout|merge|switch|pull|worktree)", step.get("run", ""))
 
 
-def run_validation(clone, folder, base, head):
-    """The script of the workflow, on a clone that has fetched the pull request."""
-    script = next(one["run"] for one in steps(CHECK) if one.get("name", "").startswith("Validate"))
-    folder.mkdir()
+def run_script(path, step, folder, **variables):
+    """Run the script of a step, as the runner does."""
+    script = next(one["run"] for one in steps(path) if one.get("name", "").startswith(step))
     binaries = str(Path(sys.executable).parent)
-    environment = {**os.environ, "BASE": base, "HEAD": head, "RUNNER_TEMP": str(folder)}
+    environment = {**os.environ, **variables}
     environment["PATH"] = f"{binaries}{os.pathsep}{environment['PATH']}"
     environment.pop("CREMA_D_ROOT", None)
-    done = subprocess.run(
+    return subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script],
-        cwd=clone,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
+
+
+def run_validation(clone, folder, base, head):
+    """The script of the workflow, on a clone that has fetched the pull request."""
+    folder.mkdir()
+    done = run_script(CHECK, "Validate", clone, BASE=base, HEAD=head, RUNNER_TEMP=str(folder))
     return done, (folder / "comment.md").read_text(encoding="utf-8")
+
+
+def test_the_script_that_builds_the_site(tmp_path):
+    for name in ("uniform", "label_prior"):
+        entry = f"submissions/reference__{name}/demo"
+        shutil.copytree(REPOSITORY / "leaderboard" / entry, tmp_path / "leaderboard" / entry)
+    done = run_script(SITE, "Build", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site/index.html").is_file()
+    assert (tmp_path / "site/exports/badge.json").is_file()
 
 
 def test_the_script_that_validates(changed, tmp_path):  # noqa: F811
