@@ -20,6 +20,7 @@ _SHOWN_CHARACTERS = 300
 _DELAY = re.compile(r'"retryDelay"\s*:\s*"(\d+(?:\.\d+)?)s"')
 _SECONDS = re.compile(r"\d+(\.\d+)?")
 _FILTERS = ("content_filter", "content_policy", "safety", "prohibited_content", "blocklist")
+_ONE_DRAW = ("multiple candidates", "only one candidate")  # in Google's words
 _UNAUTHORISED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 401, 403, 404, 429
 _TRY_AGAIN = {408, 409, 425, _TOO_MANY}
 _SERVER_FAULTS = 500
@@ -174,7 +175,8 @@ def _refused(error: openai.APIStatusError, said: str) -> Exception | None:
         return None
     if _is_filter(error.body):
         return WithheldError(said)
-    return SeveralRefusedError(said) if error.param == "n" else None
+    several = error.param == "n" or any(words in said.lower() for words in _ONE_DRAW)
+    return SeveralRefusedError(said) if several else None
 
 
 def _is_filter(body: Any) -> bool:

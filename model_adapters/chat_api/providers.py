@@ -77,15 +77,18 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 most_stops=4,
                 audio_tokens=10.0,
             ),
-            # ai.google.dev/gemini-api/docs/audio: 32 tokens a second, 9.5 hours, 20 MB in line.
-            # This endpoint answers `seed` with status 400 ("Unknown name"); log-probabilities are
-            # not enabled for the 2.5 models; n is not known to work.
+            # ai.google.dev/gemini-api/docs/audio: 32 tokens a second, 9.5 hours, 20 MB in line. The
+            # reference of this endpoint (ai.google.dev/api/compatibility) has `n`, up to 8 with the
+            # 2.5 models; those of 3 refuse it (googleapis/js-genai issue 1609, May 2026), and are
+            # then asked for each draw alone. `seed` is answered with status 400 ("Unknown name");
+            # log-probabilities are not enabled for the 2.5 models.
             Provider(
                 name="gemini",
                 base_url="https://generativelanguage.googleapis.com/v1beta/openai",
                 key_variable="GEMINI_API_KEY",
                 key_needed=True,
-                offers=frozenset(),
+                offers=frozenset({"n"}),
+                most_draws=8,
                 most_bytes=20_000_000,
                 most_seconds=9.5 * 3600,
                 audio_tokens=32.0,

@@ -300,6 +300,10 @@ def error(
 FAULTS: dict[str, Response] = {
     "filter_400": error(400, "The prompt was flagged.", "content_filter"),
     "refuses_n": error(400, "Only n = 1 is supported.", "unsupported_value", param="n"),
+    "refuses_candidates": JSONResponse(
+        [{"error": {"code": 400, "message": "Multiple candidates is not enabled for this model"}}],
+        400,
+    ),
     "bad_audio": error(400, "The audio is too short.", "invalid_value"),
     "no_credit": error(429, "You exceeded your quota.", "insufficient_quota"),
     "forbidden": error(403, f"The key {KEY} may not do this.", "forbidden"),

@@ -95,14 +95,13 @@ def test_openai_is_asked_in_its_own_words(
     assert server.headers[0]["authorization"] == "Bearer sk-other"
 
 
-def test_gemini_is_sent_no_seed_and_one_draw_a_request(
+def test_gemini_is_sent_no_seed_and_makes_eight_draws_of_a_request(
     server: ChatServer, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "g-key")
-    found = draw(backend(server, "gemini"), order(clip))
-    assert len(server.bodies) == 4
-    assert not any({"seed", "n", "logprobs"} & set(body) for body in server.bodies)
-    assert found[0, 0].tokens == 20
+    draw(backend(server, "gemini"), order(clip, tuple(range(10))))
+    assert [body["n"] for body in server.bodies] == [8, 2]
+    assert not any({"seed", "logprobs"} & set(body) for body in server.bodies)
 
 
 def test_beams(server: ChatServer, clip: Clip) -> None:
@@ -120,18 +119,18 @@ def test_a_server_without_beams_is_found_out(server: ChatServer, clip: Clip) -> 
         draw(backend(server), order(clip, (0, 1, 2), Decoding(num_beams=3)))
 
 
-@pytest.mark.parametrize("how", ["ignores", "refuses"])
+@pytest.mark.parametrize("how", ["ignores", "refuses_n", "refuses_candidates"])
 def test_a_server_that_makes_one_draw_a_request(server: ChatServer, clip: Clip, how: str) -> None:
     orders = [order(clip, key=key) for key in "abc"]
     expected = draw(backend(server), *orders)
     server.bodies.clear()
     server.behaviour.honours -= {"n"}
-    if how == "refuses":
-        server.behaviour.faults = ["refuses_n"]
+    if how != "ignores":
+        server.behaviour.faults = [how]
     chat = backend(server, num_concurrent=1)
     assert draw(chat, *orders) == expected
     asked = [body.get("n") for body in server.bodies]
-    assert asked == [4] + [None] * (12 if how == "refuses" else 11)
+    assert asked == [4] + [None] * (11 if how == "ignores" else 12)
     assert chat.describe()["several_draws_ignored"] is True
 
 
