@@ -57,8 +57,8 @@ def build(
     for finding in found.refused:
         new_console(stderr=True).print(f"refused: {finding}")
     new_console().print(
-        f"Written: {built.index} and {built.pages - 1} more pages, {built.entries} entries, "
-        f"{len(found.refused)} faults of submissions that were refused."
+        f"Written: {built.index} and {built.pages - 1} more pages. The board has {built.entries} "
+        f"entries; {len(found.refused) or 'no'} faults keep others from it."
     )
 
 
@@ -144,7 +144,7 @@ def export(
     )
 
     with user_errors():
-        found = read_board(board, run_metadata("", None, metadata))
+        found = read_board(board, run_metadata("", None, metadata), thorough=False)
         now = datetime.datetime.now(datetime.timezone.utc)
         files = {
             "table.md": readme_table.markdown_tables(found.entries),

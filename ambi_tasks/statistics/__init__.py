@@ -9,7 +9,7 @@ from ambi_tasks.statistics.bootstrap import (
 )
 from ambi_tasks.statistics.ceiling import fresh_panel, split_half
 from ambi_tasks.statistics.floors import label_prior, uniform
-from ambi_tasks.statistics.inference import Score, intervals, p_values
+from ambi_tasks.statistics.inference import Score, intervals, p_values, t_p_values
 from ambi_tasks.statistics.paired import (
     Comparison,
     Difference,
@@ -55,6 +55,7 @@ __all__ = [
     "score_run",
     "skill_share",
     "split_half",
+    "t_p_values",
     "table_references",
     "uniform",
     "vote_table",

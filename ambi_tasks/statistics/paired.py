@@ -17,7 +17,15 @@ from ambi_tasks.labels import LabelRule
 from ambi_tasks.metrics import Metric
 from ambi_tasks.metrics.validation import Flags, Floats
 from ambi_tasks.statistics.bootstrap import RESAMPLES, Bootstrap, ClusterSums, resample
-from ambi_tasks.statistics.inference import LEVEL, Method, Score, intervals, p_values
+from ambi_tasks.statistics.inference import (
+    LEVEL,
+    Method,
+    Score,
+    Test,
+    intervals,
+    p_values,
+    t_p_values,
+)
 from ambi_tasks.statistics.runs import Run
 
 ALPHA = 0.05
@@ -182,6 +190,7 @@ def rank_runs(
     method: Method = "percentile",
     level: float = LEVEL,
     alpha: float = ALPHA,
+    test: Test = "resampled",
 ) -> Ranking:
     """The scores and ranks of `compare_runs`, to the same digits, without the pairs' intervals.
 
@@ -196,6 +205,8 @@ def rank_runs(
         method: See `intervals`.
         level: Nominal coverage.
         alpha: Largest corrected p-value that tells two runs apart.
+        test: `resampled`, as `compare_runs`; or `t`, see `t_p_values`, for more runs than so many
+            resamples can tell apart.
 
     Raises:
         UserError: As for `compare_runs`, but for a single run.
@@ -210,7 +221,8 @@ def rank_runs(
     scores = {name: intervals(one, method=method, level=level) for name, one in drawn.items()}
     compared = {name: one.columns(0, len(first)) for name, one in drawn.items()}
     pairs = list(combinations(compared, 2))
-    p = [p_values(compared[one].minus(compared[other]), method=method) for one, other in pairs]
+    differences = (compared[one].minus(compared[other]) for one, other in pairs)
+    p = [t_p_values(one) if test == "t" else p_values(one, method=method) for one in differences]
     ranks = {}
     for metric in first:
         corrected = holm([by_metric[metric.name] for by_metric in p])

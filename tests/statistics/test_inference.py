@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ambi_tasks.statistics import Bootstrap, Clusters, ClusterSums, intervals, p_values, resample
+from ambi_tasks.statistics import (
+    Bootstrap,
+    Clusters,
+    ClusterSums,
+    intervals,
+    p_values,
+    resample,
+    t_p_values,
+)
 
 from .simulated import Mean, mean_of, rng
 
@@ -274,3 +282,35 @@ def test_one_speaker_with_nearly_everything_gives_the_whole_range(method):
 
     assert ends(drawn, method=method)[0] == (drawn.resampled.min(), drawn.resampled.max())
     assert p_values(drawn, method=method)["mean"] > 0.5
+
+
+@pytest.mark.parametrize("shift", [0.02, 0.1, 0.5])
+def test_by_t_a_mean_over_equal_speakers_is_tested_as_usual(shift):
+    values = rng(8).standard_normal(40) / 4 + shift
+    p = t_p_values(drawn_of(values, np.arange(40), resamples=40_000))["mean"]
+    exact = stats.ttest_1samp(values, 0)
+    # The error is that of the resamples: 0.4 %, so its t is wrong by as much.
+    ratio = stats.t.isf(p / 2, 39) / abs(exact.statistic)
+    assert ratio == pytest.approx(1, abs=0.02)
+
+
+def test_by_t_there_is_no_smallest_p():
+    """Which Holm over thousands of pairs would lift above any level."""
+    values = rng(8).standard_normal(91) / 10 + 1
+    drawn = drawn_of(values, np.arange(91), resamples=1000)
+    assert p_values(drawn)["mean"] > 1e-4
+    assert t_p_values(drawn)["mean"] < 1e-50
+
+
+def test_by_t_equal_runs_differ_by_nothing_and_constant_differences_beyond_doubt():
+    assert t_p_values(drawn_of(np.zeros(9), np.arange(9)))["mean"] == 1
+    assert t_p_values(drawn_of(np.ones(9), np.arange(9)))["mean"] == 0
+
+
+def test_by_t_few_differences_are_found_where_there_is_none():
+    """At 5 %, in samples of 24 speakers; the error of the share is 0.01."""
+    found = [
+        t_p_values(drawn_of(rng(seed).standard_normal(24), np.arange(24), resamples=400))["mean"]
+        for seed in range(500)
+    ]
+    assert np.mean(np.array(found) <= 0.05) == pytest.approx(0.05, abs=0.03)

@@ -12,8 +12,9 @@ from ambi_tasks.leaderboard.entry import Entry
 from ambi_tasks.leaderboard.files import JSON_BYTES, TABLE_BYTES, FileError, read_plain
 from ambi_tasks.leaderboard.reading import ANSWERS, PREDICTIONS, SUBMISSION
 from ambi_tasks.leaderboard.site.downloads import downloads
-from ambi_tasks.leaderboard.site.pages import ASSETS, file_path, pages
+from ambi_tasks.leaderboard.site.pages import ASSETS, pages
 from ambi_tasks.leaderboard.site.standings import Step, standings
+from ambi_tasks.leaderboard.site.wording import file_path
 from ambi_tasks.leaderboard.submission import ModelSubmission
 from ambi_tasks.statistics.bootstrap import RESAMPLES
 

@@ -39,6 +39,11 @@ class Overall:
         return next(iter(self.standings.values()))
 
     @property
+    def apart(self) -> str:
+        """Why it takes no part in ranks on one of them; empty where it does."""
+        return next((one.apart for one in self.standings.values() if one.apart), "")
+
+    @property
     def verified(self) -> bool:
         """Whether the scores on all its corpora were recomputed."""
         return all(one.entry.status == "recomputed" for one in self.standings.values())

@@ -9,7 +9,7 @@ numbers are shown as its word, without ranks and gains, which need votes.
 import datetime
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -32,11 +32,13 @@ from ambi_tasks.statistics import (
     Rank,
     Run,
     Score,
-    compare_runs,
     holm,
+    intervals,
     rank_runs,
+    resample,
     score_run,
     skill_share,
+    t_p_values,
 )
 from ambi_tasks.statistics.bootstrap import RESAMPLES
 
@@ -320,32 +322,35 @@ def _ranks(models: Sequence[Standing], resamples: int) -> dict[str, Rank]:
     if not runs:
         return {}
     chosen = {PRIMARY: all_metrics()[PRIMARY]}
-    found = rank_runs(runs, seed=SEED, metrics=chosen, resamples=resamples)
+    found = rank_runs(runs, seed=SEED, metrics=chosen, resamples=resamples, test="t")
     return {rank.name: rank for rank in found.ranks[PRIMARY]}
 
 
 def _gains(models: Sequence[Standing], resamples: int) -> dict[str, Gain]:
     runs = _runs(models)
     known = [one for one in models if one.entry.key in runs]
-    chosen = {PRIMARY: all_metrics()[PRIMARY]}
     found: dict[str, Gain] = {}
     for one in known:
         baseline = _baseline(one, known)
-        if baseline is None:
-            continue
-        pair = [one.entry.key, baseline.entry.key]
-        if not get_metric(PRIMARY).higher_is_better:
-            pair.reverse()  # so that more is better
-        compared = compare_runs(
-            [runs[key] for key in pair], seed=SEED, metrics=chosen, resamples=resamples
-        )
-        (difference,) = compared.differences.values()
-        found[one.entry.key] = Gain(baseline.entry.key, difference[PRIMARY])
+        if baseline is not None:
+            better = _better(runs[one.entry.key], runs[baseline.entry.key], resamples)
+            found[one.entry.key] = Gain(baseline.entry.key, better)
     corrected = holm([gain.better.p for gain in found.values()])
     return {
         key: replace(gain, better=replace(gain.better, adjusted=float(adjusted)))
         for (key, gain), adjusted in zip(found.items(), corrected, strict=True)
     }
+
+
+def _better(run: Run, baseline: Run, resamples: int) -> Difference:
+    """How much better a run is, resample by resample."""
+    metric = all_metrics()[PRIMARY]
+    pair = [run, baseline] if metric.higher_is_better else [baseline, run]
+    sums = [sums for one in pair for sums in one.sums([metric])]
+    drawn = resample(sums, rng=np.random.default_rng(SEED), resamples=resamples)
+    difference = drawn.columns(0, 1).minus(drawn.columns(1, 2))
+    p = t_p_values(difference)[PRIMARY]
+    return Difference(**asdict(intervals(difference)[PRIMARY]), p=p, adjusted=p)
 
 
 def _baseline(one: Standing, models: Sequence[Standing]) -> Standing | None:
