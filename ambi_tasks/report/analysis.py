@@ -89,6 +89,11 @@ class Analysis:
     extremes: Mapping[str, Extremes]
 
     @property
+    def name(self) -> str:
+        """What the group is called."""
+        return self.title + self.suffix
+
+    @property
     def ordered(self) -> list[LoggedRun]:
         """The runs, best first."""
         by_name = {one.run.name: one for one in self.group.runs}

@@ -1,19 +1,21 @@
 """The figures of a report. Each shows what a table of `tables.py` has in numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
-from ambi_tasks.metrics import Metric
+from ambi_tasks.metrics import Metric, get_metric
 from ambi_tasks.report.analysis import Analysis
 from ambi_tasks.report.breakdown import Breakdown
 from ambi_tasks.report.drawing import GREY, Figure, drawn, grid, legend, log_axis
 from ambi_tasks.report.logged_run import LoggedRun
-from ambi_tasks.report.palette import COLOURS, MARKERS
+from ambi_tasks.report.palette import COLOURS, INK, MARKERS
 from ambi_tasks.report.profile import entropies, entropy_profile, reliability
 from ambi_tasks.report.scores import CEILING
 from ambi_tasks.report.table import NOTHING, Cell, Table
@@ -22,7 +24,11 @@ from ambi_tasks.statistics import Score
 
 _WIDTH = 6.4  # inches; a page shows it at 100 per inch
 _ROW = 0.26
+_DARK = 0.45  # luminance on which white is read better than black
 _FEW = 2000  # utterances that can be drawn one by one
+_DENSITY = LinearSegmentedColormap.from_list(  # grey, so that it is seen on white and on black
+    "density", [(0.5, 0.5, 0.5, 0.08), (0.5, 0.5, 0.5, 0.95)]
+)
 
 
 def _text(analysis: Analysis, run: LoggedRun) -> str:
@@ -168,9 +174,8 @@ def entropy_figure(analysis: Analysis) -> Figure:
                 extent=(0, top, 0, top),
                 bins="log",
                 mincnt=1,
-                cmap="Greys",
+                cmap=_DENSITY,
                 linewidths=0,
-                alpha=0.7,
             )
         bins = entropy_profile(run)
         axes.errorbar(
@@ -359,57 +364,102 @@ def matrix_figures(table: Table) -> list[Figure]:
     ]
 
 
-def _heat_map(table: Table, metric: str, place: int) -> Figure | None:
-    cells: dict[tuple[str, str], float] = {}
-    for row in table.rows:
-        corpus, model, strategy, whose, *_ = map(str, row.cells)
-        value = _number(row.cells[place])
+@dataclass(slots=True)
+class _HeatRow:
+    """A model on a corpus: strategy -> score."""
+
+    corpus: str
+    model: str
+    reported: bool
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+def _heat_rows(table: Table, place: int) -> list[_HeatRow]:
+    """The rows that have a score, those of a corpus together."""
+    rows: dict[tuple[str, str, bool], _HeatRow] = {}
+    for one in table.rows:
+        corpus, model, strategy, whose, *_ = map(str, one.cells)
+        value = _number(one.cells[place])
         if value is not None:
-            reported = ", reported" if whose == "reported" else ""
-            cells[f"{corpus}: {model}{reported}", strategy] = value
-    if not cells:
+            key = (corpus, model, whose == "reported")
+            rows.setdefault(key, _HeatRow(*key)).scores[strategy] = value
+    corpora = list(dict.fromkeys(row.corpus for row in rows.values()))
+    return sorted(rows.values(), key=lambda row: corpora.index(row.corpus))
+
+
+def _heat_map(table: Table, metric: str, place: int) -> Figure | None:
+    rows = _heat_rows(table, place)
+    if not rows:
         return None
-    rows = list(dict.fromkeys(row for row, _ in cells))
-    rows.sort(key=lambda row: row.partition(":")[0])
     columns = sorted(
-        {column for _, column in cells}, key=lambda name: strategy_place(name.split(" ")[0])
+        {strategy for row in rows for strategy in row.scores},
+        key=lambda name: (*strategy_place(name.partition(" ")[0]), name),
     )
-    values = np.array([[cells.get((row, column), np.nan) for column in columns] for row in rows])
-    better = "higher" if metric != "js" else "lower"
+    higher = get_metric(metric).higher_is_better
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        colours = mpl.colormaps["cividis" if metric != "js" else "cividis_r"]
-        image = axes.imshow(values, cmap=colours, aspect="auto")
-        low, high = np.nanmin(values), np.nanmax(values)
-        for (row, column), value in np.ndenumerate(values):
-            if np.isnan(value):
-                axes.text(column, row, NOTHING, ha="center", va="center", color=GREY)
-                continue
-            shade = colours(0.5 if high == low else (value - low) / (high - low))
-            dark = np.dot(shade[:3], (0.2126, 0.7152, 0.0722)) < 0.45  # noqa: PLR2004
-            style = "italic" if rows[row].endswith(", reported") else "normal"
-            axes.text(
-                column,
-                row,
-                f"{value:.3f}",
-                ha="center",
-                va="center",
-                fontsize=8,
-                style=style,
-                color="white" if dark else "black",
-            )
-        axes.set_xticks(range(len(columns)), columns, rotation=30 if len(columns) > 8 else 0)  # noqa: PLR2004
-        axes.set_yticks(range(len(rows)), rows)
+        shades = [_shades(row, rows, higher_is_better=higher) for row in rows]
+        axes.imshow(
+            [[shade.get(name, np.nan) for name in columns] for shade in shades],
+            cmap="cividis",
+            vmin=0,
+            vmax=1,
+            aspect="auto",
+        )
+        for y, (row, shade) in enumerate(zip(rows, shades, strict=True)):
+            for x, name in enumerate(columns):
+                _heat_text(axes, (x, y), row.scores.get(name), shade.get(name))
+        names = [f"{row.corpus}: {row.model}{', reported' * row.reported}" for row in rows]
+        axes.set_xticks(
+            range(len(columns)), columns, rotation=30 if len(columns) > len(COLOURS) else 0
+        )
+        axes.set_yticks(range(len(rows)), names)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
-        axes.set_title(f"{metric} ({better} is better)", loc="left")
-        canvas.colorbar(image, ax=axes)
+        axes.set_title(_direction(get_metric(metric)), loc="left")
 
-    caption = f"{metric} by strategy, corpus and model"
-    if any(row.endswith(", reported") for row in rows):
-        caption += "; reported numbers are not ours, and in italics"
+    caption = f"{metric} by strategy, corpus and model; lighter is better, among runs on a corpus"
+    if any(row.reported for row in rows):
+        caption += "; numbers reported by others are not ours, and have no colour"
     return drawn(f"matrix-{metric}", caption, (_WIDTH + 0.4, 1.0 + 0.32 * len(rows)), draw)
+
+
+def _shades(row: _HeatRow, rows: Sequence[_HeatRow], *, higher_is_better: bool) -> dict[str, float]:
+    """Strategy -> 0 for the worst measured score on the corpus, up to 1 for the best.
+
+    Scores on other corpora, and those of others, do not compare with them.
+    """
+    if row.reported:
+        return {}
+    beside = [
+        value
+        for other in rows
+        if other.corpus == row.corpus and not other.reported
+        for value in other.scores.values()
+    ]
+    low, high = min(beside), max(beside)
+    if low == high:
+        return dict.fromkeys(row.scores, 0.5)
+    return {
+        name: (value - low if higher_is_better else high - value) / (high - low)
+        for name, value in row.scores.items()
+    }
+
+
+def _heat_text(
+    axes: Axes, place: tuple[int, int], value: float | None, shade: float | None
+) -> None:
+    """A score, in what is seen on its colour."""
+    text = NOTHING if value is None else f"{value:.3f}"
+    colour = INK
+    if value is None:
+        colour = GREY
+    elif shade is not None:
+        dark = np.dot(mpl.colormaps["cividis"](shade)[:3], (0.2126, 0.7152, 0.0722)) < _DARK
+        colour = "white" if dark else "black"
+    style = "normal" if shade is not None else "italic"
+    axes.text(*place, text, ha="center", va="center", fontsize=8, color=colour, style=style)
 
 
 def _number(cell: Cell) -> float | None:

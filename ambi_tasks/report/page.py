@@ -172,8 +172,7 @@ def section(analysis: Analysis) -> Section:
         )
         for one in analysis.shown
     ]
-    title = f"{analysis.title}{analysis.suffix}"
-    return Section(slug, title, _facts(analysis), analysis.group.apart, blocks, shown)
+    return Section(slug, analysis.name, _facts(analysis), analysis.group.apart, blocks, shown)
 
 
 def overview(analyses: Sequence[Analysis]) -> list[Block]:

@@ -68,6 +68,14 @@ class Table:
     rows: tuple[Row, ...]
     note: str = ""
 
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether each column holds anything but words."""
+        return [
+            any(not isinstance(row.cells[place], str | None) for row in self.rows)
+            for place in range(len(self.columns))
+        ]
+
     def to_csv(self) -> str:
         """All digits; a score is four columns, of which three end in _low, _high and _se."""
         import pandas as pd  # noqa: PLC0415 - half a second
@@ -107,16 +115,13 @@ class Table:
         )
         style = frame.style.hide(axis="index").format(escape="latex")
         style = style.format_index(escape="latex", axis=1).apply(lambda _: bold, axis=None)
-        numeric = [
-            any(not isinstance(row.cells[n], str) for row in self.rows) for n in range(len(heads))
-        ]
         latex = style.to_latex(
             hrules=True,
             caption=_escaped(self.caption),
             label=f"tab:{self.name}",
             position="t",
             position_float="centering",
-            column_format="".join("r" if one else "l" for one in numeric),
+            column_format="".join("r" if one else "l" for one in self.numeric),
         )
         return str(latex)
 

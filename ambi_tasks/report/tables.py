@@ -36,7 +36,7 @@ def main_table(analysis: Analysis) -> Table:
     return _scores_table(
         analysis,
         f"{analysis.slug}-main",
-        f"Scores on {analysis.title}, best first by {analysis.primary.name}; in brackets 95 % "
+        f"Scores on {analysis.name}, best first by {analysis.primary.name}; in brackets 95 % "
         "intervals over resampled speakers",
         metrics,
     )
@@ -48,7 +48,7 @@ def all_table(analysis: Analysis) -> Table:
     return _scores_table(
         analysis,
         f"{analysis.slug}-more",
-        f"Further scores on {analysis.title}, in the same order",
+        f"Further scores on {analysis.name}, in the same order",
         metrics,
     )
 
@@ -61,7 +61,7 @@ def skill_table(analysis: Analysis) -> Table:
     ]
     return Table(
         f"{analysis.slug}-skill",
-        f"Skill on {analysis.title}: 0 is the floor ({REFERENCES[FLOOR].split(': ')[1]}), 1 the "
+        f"Skill on {analysis.name}: 0 is the floor ({REFERENCES[FLOOR].split(': ')[1]}), 1 the "
         "human ceiling (split-half)",
         (*_RUN, *(Column(name, higher_is_better=True) for name in names)),
         tuple(
@@ -152,7 +152,7 @@ def part_table(analysis: Analysis, breakdown: Breakdown) -> Table:
     ]
     return Table(
         f"{analysis.slug}-by-{breakdown.by}",
-        f"Scores on {analysis.title} by {breakdown.by}",
+        f"Scores on {analysis.name} by {breakdown.by}",
         (
             *_RUN,
             Column(breakdown.by),
@@ -173,7 +173,7 @@ def share_table(analysis: Analysis) -> Table:
             rows.append(Row((*_label(analysis, one), label, voted, said, said - voted)))
     return Table(
         f"{analysis.slug}-classes",
-        f"Mean share of each class in votes and predictions on {analysis.title}",
+        f"Mean share of each class in votes and predictions on {analysis.name}",
         (*_RUN, Column("class"), Column("votes"), Column("predicted"), Column("difference")),
         tuple(rows),
     )
@@ -199,7 +199,7 @@ def entropy_table(analysis: Analysis) -> Table:
     heads = ("votes' entropy", "utterances", "mean of votes", "mean of predictions")
     return Table(
         f"{analysis.slug}-entropy",
-        f"Entropy of predictions against entropy of votes on {analysis.title}, in bits",
+        f"Entropy of predictions against entropy of votes on {analysis.name}, in bits",
         (*_RUN, *map(Column, heads), Column("lower quartile"), Column("upper quartile")),
         tuple(rows),
     )
@@ -225,7 +225,7 @@ def reliability_table(analysis: Analysis) -> Table:
     heads = ("confidence", "utterances", "mean confidence", "annotators who agree", "difference")
     return Table(
         f"{analysis.slug}-reliability",
-        f"Reliability on {analysis.title} ({_options(analysis.group.metrics['ece'])})",
+        f"Reliability on {analysis.name} ({_options(analysis.group.metrics['ece'])})",
         (*_RUN, *map(Column, heads)),
         tuple(rows),
         "Bins without utterances are left out.",
@@ -250,7 +250,7 @@ def cost_table(analysis: Analysis) -> Table:
             rows.append(Row((*_label(analysis, one), "choices of its draws", *part)))
     return Table(
         f"{analysis.slug}-compute",
-        f"Quality and compute on {analysis.title}, per utterance",
+        f"Quality and compute on {analysis.name}, per utterance",
         (
             *_RUN,
             Column("of"),
@@ -290,7 +290,7 @@ def failure_table(analysis: Analysis) -> Table:
         )
     return Table(
         f"{analysis.slug}-failures",
-        f"Candidates on {analysis.title} that could not be read, by kind",
+        f"Candidates on {analysis.name} that could not be read, by kind",
         (
             *_RUN,
             Column("candidates"),
@@ -319,7 +319,7 @@ def utterance_table(analysis: Analysis) -> Table:
     metric = analysis.per_utterance
     return Table(
         f"{analysis.slug}-utterances",
-        f"Best and worst utterances on {analysis.title} by {metric.name}",
+        f"Best and worst utterances on {analysis.name} by {metric.name}",
         (
             *_RUN,
             *map(Column, ("end", "place", "utterance", "speaker")),
@@ -361,7 +361,7 @@ def _measured(analyses: Sequence[Analysis]) -> Iterator[Row]:
         for one in ordered:
             scores = analysis.scores.runs[one.run.name]
             cells: list[Score | None] = [scores.get(name) for name in MATRIX_METRICS]
-            yield Row((analysis.title, *_label(analysis, one), "measured", *cells))
+            yield Row((analysis.name, *_label(analysis, one), "measured", *cells))
 
 
 def _reported(corpora: Iterable[str]) -> Iterator[Row]:
@@ -390,7 +390,7 @@ def run_table(analyses: Sequence[Analysis]) -> Table:
             rows.append(
                 Row(
                     (
-                        analysis.title,
+                        analysis.name,
                         *_label(analysis, one),
                         log.time,
                         len(one.run.ids),

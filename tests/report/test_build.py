@@ -239,6 +239,8 @@ def test_runs_that_do_not_compare_stand_apart(tmp_path):
         for path in (tmp_path / "report" / "tables").glob("*-main.csv")
     }
     assert sorted(map(sorted, mains.values())) == [["m/more"], ["m/one", "m/two"], ["m/strict"]]
+    corpora = [row["corpus"] for row in rows(found, "matrix")]
+    assert sorted(set(corpora)) == [f"The demo corpus, group {n}" for n in (1, 2, 3)]
     page = found.page.read_text("utf-8")
     for sentence in found.apart:
         assert sentence.replace("'", "&#39;") in page
