@@ -429,16 +429,18 @@ def _generated(doc: _Document) -> float:
 def _check_reported(found: LoggedRun) -> None:
     """Refuse a run whose predictions do not have its scores."""
     reported = found.log.reported or {}
-    for metric in found.run.metrics(found.metrics):
-        stated = next((v for k, v in reported.items() if k.partition(",")[0] == metric.name), None)
-        if not isinstance(stated, (int, float)):  # not reported, or N/A
-            continue
-        arrays = found.run.inputs[metric.needs]
-        sums = metric.sufficient(*arrays, labels=found.run.rule.classes).sum(axis=0)
-        value = float(metric.value(sums))
-        if not math.isclose(value, stated, rel_tol=_SAME, abs_tol=_SAME):
+    known = {metric.name: metric for metric in found.run.metrics(found.metrics)}
+    stated = {key.partition(",")[0]: value for key, value in reported.items()}
+    for one in found.run.sums([known[name] for name in known if _is_number(stated.get(name))]):
+        value = float(known[one.name].value(one.sums.sum(axis=0)))
+        if not math.isclose(value, stated[one.name], rel_tol=_SAME, abs_tol=_SAME):
             raise UserError(
-                f"{found.log.results_path}: it reports {metric.name} = {stated} for "
+                f"{found.log.results_path}: it reports {one.name} = {stated[one.name]} for "
                 f"{found.log.task}, but its log gives {value}: the log was changed, or the metric "
                 f"is of another version than ours. `ambi rescore` tells what differs."
             )
+
+
+def _is_number(value: Any) -> bool:
+    """Not where a metric is not reported, or is N/A."""
+    return isinstance(value, (int, float))

@@ -7,7 +7,7 @@ taken resample by resample.
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import combinations
 
 import numpy as np
@@ -219,7 +219,7 @@ def rank_runs(
     others = [one for one in found if one not in first]
     drawn = _resample(runs, [*first, *others], np.random.default_rng(seed), resamples)
     scores = {name: intervals(one, method=method, level=level) for name, one in drawn.items()}
-    compared = {name: one.columns(0, len(first)) for name, one in drawn.items()}
+    compared = {name: _by_metric(one.columns(0, len(first))) for name, one in drawn.items()}
     pairs = list(combinations(compared, 2))
     differences = (compared[one].minus(compared[other]) for one, other in pairs)
     p = [t_p_values(one) if test == "t" else p_values(one, method=method) for one in differences]
@@ -347,6 +347,11 @@ def _p_of(adjusted: Mapping[tuple[str, str], float], one: str, other: str) -> fl
         if pair in adjusted:
             return adjusted[pair]
     raise ValueError(f"There is no p-value of '{one}' and '{other}'.")
+
+
+def _by_metric(drawn: Bootstrap) -> Bootstrap:
+    """The same with the values of a metric side by side in memory, which is twice as fast."""
+    return replace(drawn, resampled=np.asfortranarray(drawn.resampled))
 
 
 def _shared_metrics(runs: Sequence[Run], metrics: Mapping[str, Metric] | None) -> list[Metric]:

@@ -1,7 +1,7 @@
 """A run as statistics see it, and its scores with intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +32,9 @@ class Run:
     speakers: NDArray[np.str_]
     rule: LabelRule
     inputs: Mapping[Needs, tuple[Floats, Floats]]
+    _summed: dict[str, ClusterSums] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(
@@ -111,22 +114,28 @@ class Run:
     def sums(self, metrics: Sequence[Metric]) -> list[ClusterSums]:
         """The metrics' statistics, added up by speaker.
 
+        They are kept: to compute them is most of the work of scoring a run.
+
         Args:
             metrics: Those of `metrics`, or some of them.
 
         Raises:
             ValueError: An array is not what a metric asks for.
         """
-        clusters = Clusters.of(self.speakers)
-        return [
-            ClusterSums.of(
-                metric.name,
-                metric.sufficient(*self.inputs[metric.needs], labels=self.rule.classes),
-                clusters,
-                metric,
-            )
-            for metric in metrics
-        ]
+        for metric in metrics:
+            known = self._summed.get(metric.name)
+            if known is None or known.metric != metric:  # other options
+                self._summed[metric.name] = self._sum(metric)
+        return [self._summed[metric.name] for metric in metrics]
+
+    def _sum(self, metric: Metric) -> ClusterSums:
+        known = next(iter(self._summed.values()), None)
+        return ClusterSums.of(
+            metric.name,
+            metric.sufficient(*self.inputs[metric.needs], labels=self.rule.classes),
+            Clusters.of(self.speakers) if known is None else known.clusters,
+            metric,
+        )
 
 
 def score_run(
