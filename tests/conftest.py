@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from tests.corpora.builders import CREMA_D_TABLE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# A busy machine is no fault of the code.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 _REAL_CREMA_D = "AMBI_TEST_CREMA_D"
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

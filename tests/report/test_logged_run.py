@@ -308,7 +308,7 @@ def test_speed(tmp_path):
     content = json.loads(results.read_text())
     content["results"][TASK] = {"sample_len": len(many)}
     results.write_text(json.dumps(content))
-    start = time.perf_counter()
+    start = time.process_time()
     found = read_run(one_log(results))
     assert len(found.run.ids) == np.unique(found.run.ids).size == 2000
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

@@ -28,7 +28,7 @@ from model_adapters.cascade import CascadeBackend
 from model_adapters.harness import model_class
 from model_adapters.scripted import ScriptedBackend
 
-SAMPLED = Decoding(do_sample=True, max_new_tokens=9)
+SAMPLED = Decoding(do_sample=True, max_new_tokens=90)
 WORDS = {"low": "don't forget a jacket", "mid": "it's  eleven o'clock", "high": ""}
 
 
