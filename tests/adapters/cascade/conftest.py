@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from tokenizers import pre_tokenizers
 
 from ambi_tasks.audio import Clip
 from ambi_tasks.demo.tiny_model import build_tokenizer
@@ -47,6 +48,63 @@ def recogniser_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     model.save_pretrained(folder)
     transformers.Wav2Vec2CTCTokenizer(str(vocabulary)).save_pretrained(folder)
     transformers.Wav2Vec2FeatureExtractor().save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def whisper_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Whisper with random weights, of two languages, and of time stamps every 20 ms."""
+    folder = tmp_path_factory.mktemp("tiny_whisper")
+    vocabulary = {one: n for n, one in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    vocabulary["<|endoftext|>"] = end = len(vocabulary)
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = transformers.WhisperTokenizer(
+        str(folder / "vocab.json"), str(folder / "merges.txt")
+    )
+    names = ("startoftranscript", "en", "de", "translate", "transcribe", "startoflm")
+    names += ("startofprev", "nocaptions", "notimestamps")
+    tokenizer.add_tokens([f"<|{name}|>" for name in names], special_tokens=True)
+    tokenizer.add_tokens([f"<|{step * 0.02:.2f}|>" for step in range(1501)])
+    ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in names}
+    config = transformers.WhisperConfig(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_ffn_dim=64,
+        pad_token_id=end,
+        bos_token_id=end,
+        eos_token_id=end,
+        decoder_start_token_id=ids["startoftranscript"],
+        suppress_tokens=None,
+        begin_suppress_tokens=None,
+    )
+    torch.manual_seed(0)
+    model = transformers.WhisperForConditionalGeneration(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3.0)
+    model.generation_config = transformers.GenerationConfig(
+        max_new_tokens=8,
+        pad_token_id=end,
+        eos_token_id=end,
+        decoder_start_token_id=ids["startoftranscript"],
+        is_multilingual=True,
+        lang_to_id={f"<|{name}|>": ids[name] for name in ("en", "de")},
+        task_to_id={name: ids[name] for name in ("transcribe", "translate")},
+        no_timestamps_token_id=ids["notimestamps"],
+        no_speech_token_id=ids["nocaptions"],
+        prev_sot_token_id=ids["startofprev"],
+        max_initial_timestamp_index=50,
+        return_timestamps=False,
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    transformers.WhisperFeatureExtractor().save_pretrained(folder)
     return str(folder)
 
 
