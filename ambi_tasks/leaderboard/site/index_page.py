@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from ambi_tasks.leaderboard.reading import Finding
 from ambi_tasks.leaderboard.site.columns import MODEL_COLUMNS, SKILL_COLUMN, STATUS_COLUMN, Column
-from ambi_tasks.leaderboard.site.overall import Overall, is_demonstration, main_standings, overall
+from ambi_tasks.leaderboard.site.overall import (
+    Overall,
+    is_demonstration,
+    main_standings,
+    overall,
+    overall_references,
+)
 from ambi_tasks.leaderboard.site.standings import CEILING, FLOOR, PRIMARY, Standings, value_of
 from ambi_tasks.leaderboard.site.wording import corpus_title, summary
 from ambi_tasks.metrics import get_metric
@@ -40,6 +46,7 @@ class IndexView:
     cards: Sequence[Card]
     corpora: Sequence[str]
     rows: Sequence[Overall]
+    references: Sequence[Overall]
     columns: Sequence[Column]
     strategies: Sequence[str]
     refused: Sequence[str]
@@ -59,6 +66,7 @@ def index_view(
     corpora = [name for name, group in main_standings(found).items() if group.models]
     columns = [
         *MODEL_COLUMNS,
+        Column("rank", "Group by mean skill, of those on all corpora with verified scores"),
         Column("corpora", "On how many it has an entry", descending=True),
         Column("mean skill ↑", SKILL_COLUMN.hint, descending=True),
         *(
@@ -78,6 +86,7 @@ def index_view(
         cards=[_card(name, board, found) for name, board in boards.items()],
         corpora=corpora,
         rows=rows,
+        references=overall_references(found),
         columns=columns,
         strategies=sorted({row.any.model.strategy.name for row in rows}),
         refused=list(map(str, refused)),

@@ -27,6 +27,7 @@ from ambi_tasks.leaderboard.submission import (
 )
 from ambi_tasks.leaderboard.truth import Truth, board_corpora, rule_name, run_metadata
 from ambi_tasks.metrics import all_metrics, get_metric
+from ambi_tasks.metrics.validation import Floats
 from ambi_tasks.statistics import (
     Difference,
     Rank,
@@ -103,6 +104,33 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Errors:
+    """How scores on the same utterances err together.
+
+    Attributes:
+        place: Key of an entry -> its row and column; those with votes that take part in ranks.
+        covariance: (M, M), of `PRIMARY` over resampled speakers; `Score.se` squared is on the
+            diagonal.
+        effective: E, how many speakers there effectively are.
+    """
+
+    place: Mapping[str, int]
+    covariance: Floats
+    effective: float
+
+    def paired(self, keys: Sequence[str]) -> Floats:
+        """Variances of the differences between entries, (K, K).
+
+        Args:
+            keys: (K,), of `place`.
+        """
+        rows = [self.place[key] for key in keys]
+        chosen = self.covariance[np.ix_(rows, rows)]
+        own = chosen.diagonal()
+        return np.maximum(own[:, None] + own[None, :] - 2 * chosen, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Standings:
     """All entries that compare.
 
@@ -113,6 +141,7 @@ class Standings:
         references: Floors and ceiling, as far as they are on the board.
         stratum_sizes: Stratum -> its utterances, where votes are at hand.
         speakers: How many there are, likewise.
+        errors: Of the scores together, likewise.
     """
 
     corpus: CorpusRecord
@@ -121,6 +150,7 @@ class Standings:
     references: Mapping[Reference, Standing]
     stratum_sizes: Mapping[Stratum, int]
     speakers: int | None
+    errors: Errors | None
 
     @property
     def is_default(self) -> bool:
@@ -206,6 +236,7 @@ def _standings(group: Sequence[Entry], day: datetime.date, resamples: int, step:
         },
         stratum_sizes={} if truth is None else _sizes(truth),
         speakers=None if truth is None else len(np.unique(truth.speakers)),
+        errors=_errors(models, resamples),
     )
 
 
@@ -324,6 +355,18 @@ def _ranks(models: Sequence[Standing], resamples: int) -> dict[str, Rank]:
     chosen = {PRIMARY: all_metrics()[PRIMARY]}
     found = rank_runs(runs, seed=SEED, metrics=chosen, resamples=resamples, test="t")
     return {rank.name: rank for rank in found.ranks[PRIMARY]}
+
+
+def _errors(models: Sequence[Standing], resamples: int) -> Errors | None:
+    runs = _runs([one for one in models if not one.apart])
+    if not runs:
+        return None
+    metric = all_metrics()[PRIMARY]
+    sums = [sums for run in runs.values() for sums in run.sums([metric])]
+    drawn = resample(sums, rng=np.random.default_rng(SEED), resamples=resamples)
+    covariance = np.atleast_2d(np.cov(drawn.resampled, rowvar=False))
+    widened = covariance * drawn.effective / (drawn.effective - 1)
+    return Errors({key: n for n, key in enumerate(runs)}, widened, drawn.effective)
 
 
 def _gains(models: Sequence[Standing], resamples: int) -> dict[str, Gain]:

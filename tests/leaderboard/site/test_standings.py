@@ -3,12 +3,14 @@
 import datetime
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from ambi_tasks.corpora import get_corpus
+from ambi_tasks.leaderboard.board import read_board
 from ambi_tasks.leaderboard.scores import SEED
 from ambi_tasks.leaderboard.site.compute import fronts
 from ambi_tasks.leaderboard.site.standings import standings
@@ -22,6 +24,8 @@ from ambi_tasks.statistics import (
     score_run,
 )
 from tests.leaderboard.site.conftest import DAY, MODELS, RESAMPLES, Written
+
+BOARD = Path(__file__).parents[3] / "leaderboard"
 
 
 def test_everybody_is_there_once(written: Written):
@@ -197,3 +201,18 @@ def test_who_takes_no_part_is_shown_without_a_rank(written: Written):
         assert (one.rank is None) == bool(one.apart)
     on_front = {point.key for front in fronts(group.models).values() for point in front}
     assert not any(one.entry.key in on_front for one in group.models if one.apart)
+
+
+def test_the_committed_references_on_the_real_votes(real_root):
+    board = read_board(BOARD, {"crema_d_root": str(real_root)}, thorough=False)
+    group = next(one for one in standings(board.entries, DAY) if one.corpus.name == "crema_d")
+    assert group.speakers == 91
+    assert sum(group.stratum_sizes.values()) == 7441
+    for name in ("uniform", "label_prior"):
+        one = group.references[name]
+        assert one.entry.status == "recomputed"
+        record = one.entry.submission.scores["js"]
+        assert one.scores["js"].value == pytest.approx(record.value, abs=1e-12)
+        assert one.scores["js"].low == pytest.approx(record.low, abs=1e-12)
+    assert group.references["uniform"].skill["js"] < 0
+    assert group.references["split_half"].skill["js"] == 1
