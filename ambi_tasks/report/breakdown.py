@@ -17,6 +17,7 @@ from ambi_tasks.metrics.rows import most_probable
 from ambi_tasks.metrics.validation import Flags, Floats
 from ambi_tasks.report.comparable import Group
 from ambi_tasks.report.logged_run import LoggedRun, Names
+from ambi_tasks.report.naming import slugs
 from ambi_tasks.statistics import Clusters, ClusterSums, Score, intervals, resample
 
 STRATA = ("unanimous", "low", "medium", "high")
@@ -49,12 +50,14 @@ class Breakdown:
 
     Attributes:
         by: The criterion.
+        slug: The same as a part of file names.
         parts: In their order; each has utterances.
         scores: Run -> part -> metric -> score.
         note: What belongs to no part, and why; empty where nothing is left.
     """
 
     by: str
+    slug: str
     parts: tuple[Part, ...]
     scores: Mapping[str, Mapping[str, Mapping[str, Score]]]
     note: str
@@ -78,13 +81,14 @@ def breakdowns(
         runs = group.runs[start : start + _AT_ONCE]
         scored |= _score(runs, parts, metrics, seed, resamples)
     found, place = [], 0
-    for by, some, note in criteria:
+    names = slugs([by for by, _, _ in criteria])
+    for slug, (by, some, note) in zip(names, criteria, strict=True):
         places = range(place, place + len(some))
         by_run = {
             name: {part.name: values[n] for part, n in zip(some, places, strict=True)}
             for name, values in scored.items()
         }
-        found.append(Breakdown(by, tuple(some), by_run, note))
+        found.append(Breakdown(by, slug, tuple(some), by_run, note))
         place += len(some)
     return found
 

@@ -9,6 +9,7 @@ from ambi_tasks.errors import UserError
 from ambi_tasks.metrics import get_metric
 from ambi_tasks.report.analysis import STEPS, Settings, analyse
 from ambi_tasks.report.comparable import Group, comparable_groups
+from ambi_tasks.report.naming import slugs
 from ambi_tasks.report.page import Report, overview, render, section
 from ambi_tasks.report.reading import read_runs
 from ambi_tasks.report.sample_log import Logs
@@ -131,15 +132,13 @@ def _named(groups: Sequence[Group]) -> list[tuple[Group, str, str]]:
     """Each group with what begins the names of its files, and with what ends its title."""
     several = Counter(group.corpus for group in groups)
     seen: Counter[str] = Counter()
-    named = []
+    suffixes = []
     for group in groups:
         seen[group.corpus] += 1
-        number = seen[group.corpus]
         alone = several[group.corpus] == 1
-        slug = "".join(c if c.isalnum() else "-" for c in group.corpus)
-        suffix = "" if alone else f", group {number}"
-        named.append((group, slug if alone else f"{slug}-{number}", suffix))
-    return named
+        suffixes.append("" if alone else f", group {seen[group.corpus]}")
+    names = slugs([group.corpus for group in groups])
+    return list(zip(groups, names, suffixes, strict=True))
 
 
 def _counting(step: Step, prefix: str, start: int, total: int) -> Callable[[str], None]:

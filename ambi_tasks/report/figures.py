@@ -127,7 +127,7 @@ def part_figure(analysis: Analysis, breakdown: Breakdown) -> Figure:
 
     height = 1.3 + len(breakdown.parts) * max(0.4, 0.13 * len(shown)) + 0.2 * (len(shown) // 3)
     caption = f"{metric.name} by {breakdown.by}, with 95 % intervals{_best(analysis)}"
-    return drawn(f"{analysis.slug}-by-{breakdown.by}", caption, (_WIDTH, height), draw)
+    return drawn(f"{analysis.slug}-by-{breakdown.slug}", caption, (_WIDTH, height), draw)
 
 
 # --- ambiguity and calibration -------------------------------------------------------------------

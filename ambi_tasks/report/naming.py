@@ -1,5 +1,6 @@
 """What to call a run where there are several."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,23 @@ def strategy_names(logs: Sequence[TaskLog]) -> list[str]:
         logs: Of different paths.
     """
     return _told_apart(logs, strategy_of_log)
+
+
+def slugs(names: Sequence[str]) -> list[str]:
+    """Names as parts of file names and addresses: letters, digits and dashes, each another.
+
+    >>> slugs(["crema_d", "a/b", "a b", ""])
+    ['crema-d', 'a-b', 'a-b-2', 'x']
+    """
+    found: list[str] = []
+    for name in names:
+        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "x"
+        number, slug = 1, plain
+        while slug in found:
+            number += 1
+            slug = f"{plain}-{number}"
+        found.append(slug)
+    return found
 
 
 def strategy_of_log(log: TaskLog) -> str:

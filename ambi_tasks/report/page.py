@@ -12,6 +12,7 @@ from ambi_tasks.labels import rule_summary
 from ambi_tasks.metrics import get_metric
 from ambi_tasks.report import figures, tables
 from ambi_tasks.report.analysis import Analysis, Label
+from ambi_tasks.report.breakdown import Breakdown
 from ambi_tasks.report.drawing import Figure, picture
 from ambi_tasks.report.extremes import Extremes
 from ambi_tasks.report.scores import CEILING
@@ -118,11 +119,11 @@ def section(analysis: Analysis) -> Section:
         Block(f"{slug}-more", "Further metrics and skill", "", (), more),
         *(
             Block(
-                f"{slug}-by-{one.by}",
+                f"{slug}-by-{one.slug}",
                 f"By {one.by}",
-                _about_parts(one.by),
+                _about_parts(one.slug),
                 [figures.part_figure(analysis, one)],
-                [tables.part_table(analysis, one), *_shares(analysis, one.by)],
+                [tables.part_table(analysis, one), *_shares(analysis, one)],
             )
             for one in analysis.breakdowns
         ),
@@ -229,15 +230,15 @@ def _about_scores(analysis: Analysis) -> str:
     return text
 
 
-def _about_parts(by: str) -> str:
+def _about_parts(slug: str) -> str:
     return {
         "ambiguity": "Unanimous votes, and thirds of the others by the entropy of their votes.",
         "class": "Utterances by the class with most votes; acc is then that class's recall.",
-    }.get(by, "")
+    }.get(slug, "")
 
 
-def _shares(analysis: Analysis, by: str) -> list[Table]:
-    return [tables.share_table(analysis)] if by == "class" else []
+def _shares(analysis: Analysis, breakdown: Breakdown) -> list[Table]:
+    return [tables.share_table(analysis)] if breakdown.slug == "class" else []
 
 
 # --- how it is shown -----------------------------------------------------------------------------

@@ -100,21 +100,19 @@ class Table:
         """A table of booktabs; the best are bold."""
         import pandas as pd  # noqa: PLC0415
 
-        heads = [column.title for column in self.columns]
+        places = range(len(self.columns))  # titles need not be unique, and here names must be
         shown = [
             [cell_text(one, col.digits) for one, col in zip(row.cells, self.columns, strict=True)]
             for row in self.rows
         ]
-        frame = pd.DataFrame(shown, columns=heads)
+        frame = pd.DataFrame(shown, columns=places)
         bold = pd.DataFrame(
-            [
-                ["textbf:--rwrap" * (place in row.marked) for place in range(len(heads))]
-                for row in self.rows
-            ],
-            columns=heads,
+            [["textbf:--rwrap" * (place in row.marked) for place in places] for row in self.rows],
+            columns=places,
         )
         style = frame.style.hide(axis="index").format(escape="latex")
-        style = style.format_index(escape="latex", axis=1).apply(lambda _: bold, axis=None)
+        style = style.apply(lambda _: bold, axis=None)
+        style = style.relabel_index([_escaped(one.title) for one in self.columns], axis="columns")
         latex = style.to_latex(
             hrules=True,
             caption=_escaped(self.caption),

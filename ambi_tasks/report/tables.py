@@ -151,7 +151,7 @@ def part_table(analysis: Analysis, breakdown: Breakdown) -> Table:
         for part in breakdown.parts
     ]
     return Table(
-        f"{analysis.slug}-by-{breakdown.by}",
+        f"{analysis.slug}-by-{breakdown.slug}",
         f"Scores on {analysis.name} by {breakdown.by}",
         (
             *_RUN,

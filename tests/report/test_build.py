@@ -195,6 +195,19 @@ def test_attributes_of_speakers_have_sections(tmp_path):
     assert "By part" not in found.page.read_text("utf-8")
 
 
+def test_names_of_attributes_are_no_paths(tmp_path):
+    lines = sc_lines(8)
+    names = ["../../../outside", "class", "model", "a/b", "a b", "<i>"]
+    for number, one in enumerate(lines):
+        one["doc"]["attributes"] = dict.fromkeys(names, ("x", "y")[number % 2])
+    found = build(write_run(tmp_path / "r", {TASK: lines}), tmp_path / "deep" / "er" / "report")
+    made = {path.name for path in (found.page.parent / "tables").glob("demo-by-*.csv")}
+    assert {"demo-by-outside.csv", "demo-by-class.csv", "demo-by-class-2.csv"} <= made
+    assert {"demo-by-a-b.csv", "demo-by-a-b-2.csv", "demo-by-model.csv", "demo-by-i.csv"} <= made
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "r"]
+    assert "<i>" not in found.page.read_text("utf-8")
+
+
 def test_one_utterance(tmp_path):
     found = build(write_run(tmp_path / "r", {TASK: sc_lines(1)}), tmp_path / "report")
     assert "no intervals and no ranks" in found.page.read_text("utf-8")

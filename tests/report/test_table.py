@@ -54,6 +54,12 @@ def test_cells():
     assert cell_text("word", 2) == "word"
 
 
+def test_titles_may_repeat():
+    twice = Table("t", "t", (Column("a"), Column("a")), (Row(("x", 1)),))
+    assert "a & a" in twice.to_latex()
+    assert twice.to_csv() == "a,a\nx,1\n"
+
+
 def test_a_table_without_rows():
     empty = Table("e", "nothing", (Column("a"),), ())
     assert empty.to_csv().strip() == "a"
