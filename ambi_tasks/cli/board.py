@@ -144,7 +144,7 @@ def export(
     )
 
     with user_errors():
-        found = read_board(board, run_metadata("", None, metadata), thorough=False)
+        found = read_board(board, run_metadata("", None, metadata))
         now = datetime.datetime.now(datetime.timezone.utc)
         files = {
             "table.md": readme_table.markdown_tables(found.entries),

@@ -17,6 +17,7 @@ from ambi_tasks.errors import UserError
 from ambi_tasks.leaderboard.files import Content, FileError, pack, strict_json, unpacked_lines
 from ambi_tasks.leaderboard.predictions import Predictions
 from ambi_tasks.leaderboard.submission import Count, ModelSubmission, Part
+from ambi_tasks.leaderboard.task_files import all_fields
 from ambi_tasks.scoring import score_utterance
 
 LONGEST_ANSWER = 20_000
@@ -163,7 +164,7 @@ def _difference(
         **evidence.model_dump(exclude_none=True),
         "labels": labels,
         "soft_label": [1 / len(labels)] * len(labels),
-        "strategy": {"name": submission.strategy.name, **submission.strategy.fields},
+        "strategy": {"name": submission.strategy.name, **all_fields(submission.strategy)},
     }
     if "verdicts" in record:
         record["verdicts"] = [_judged(one) for one in record["verdicts"]]

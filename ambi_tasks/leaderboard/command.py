@@ -2,16 +2,11 @@
 
 import json
 import shlex
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ambi_tasks.leaderboard.submission import ModelSubmission, Weights
+from ambi_tasks.leaderboard.task_files import decoding_defaults, strategy_defaults
 from ambi_tasks.leaderboard.truth import run_metadata
-from ambi_tasks.plugin import tasks_path
 
 _NAMED_BY = {"alm_hf": "pretrained", "alm_api": "model"}
 _DECIDED_BY_STRATEGY = ("do_sample", "num_beams", "temperature")
@@ -27,7 +22,7 @@ def repeat_command(submission: ModelSubmission) -> str:
         submission: An entry of the board.
     """
     strategy = submission.strategy
-    defaults = _strategy_defaults(strategy.name)
+    defaults = strategy_defaults(strategy.name)
     changed = {
         name: value
         for name, value in strategy.fields.items()
@@ -64,7 +59,7 @@ def _arguments(weights: Weights, separator: str) -> str:
 
 
 def _decoding(submission: ModelSubmission) -> dict[str, Any]:
-    defaults = _task_defaults()["generation_kwargs"]
+    defaults = decoding_defaults()
     chosen = dict(submission.decoding)
     if "draws" in submission.seeds:
         chosen["seed"] = submission.seeds["draws"]
@@ -73,18 +68,3 @@ def _decoding(submission: ModelSubmission) -> dict[str, Any]:
         for name, value in chosen.items()
         if name not in _DECIDED_BY_STRATEGY and defaults.get(name) != value
     }
-
-
-@cache
-def _task_defaults() -> Mapping[str, Any]:
-    # The file names the class of the task by a tag, which only the harness reads.
-    text = (Path(tasks_path()) / "base.yaml").read_text(encoding="utf-8")
-    content: dict[str, Any] = yaml.safe_load(text.replace("!function ", ""))
-    return content
-
-
-@cache
-def _strategy_defaults(name: str) -> Mapping[str, Any]:
-    path = Path(tasks_path()) / f"strategy_{name}.yaml"
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return dict(content["strategy"])

@@ -53,6 +53,7 @@ _ARGUMENTS = (
 
 _LIBRARIES = ("torch", "openai")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHECKPOINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 _GPU = re.compile(r"^GPU 0: ([ -~]{1,80}?)(?: \(UUID.*)?$", re.MULTILINE)
@@ -315,10 +316,10 @@ def _weights(settings: Mapping[str, Any], adapter: str) -> dict[str, Any]:
     arguments = arguments if isinstance(arguments, dict) else {}
     named = str(arguments.get("pretrained") or settings.get("model_name") or "")
     sha = str(settings.get("model_sha") or "")
-    revision = sha if _COMMIT.fullmatch(sha) else arguments.get("revision")
+    revision = sha if _COMMIT.fullmatch(sha) else str(arguments.get("revision") or "")
     return {
         "checkpoint": named if named and _is_public(named) else None,
-        "revision": _word(revision),
+        "revision": revision if _REVISION.fullmatch(revision) else None,
         "sha256": sha if _SHA256.fullmatch(sha) else None,
         "architecture": _word(settings.get("model_type")),
         "precision": _word(settings.get("model_dtype")),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ambi_tasks.leaderboard.submission import CorpusRecord
-from ambi_tasks.leaderboard.truth import corpus_record, find_truth, rule_name
+from ambi_tasks.leaderboard.truth import board_corpora, corpus_record, find_truth, rule_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +69,6 @@ def _known() -> Mapping[str, Manifest]:
 
 def _key(record: CorpusRecord) -> str:
     """Such as `crema_d fold=all modality=voice vote_table=tabulated default`."""
-    chosen = [f"{name}={value}" for name, value in sorted(record.options.items())]
+    options = board_corpora()[record.name].chosen_options(record.options)
+    chosen = [f"{name}={value}" for name, value in sorted(options.items())]
     return " ".join([record.name, *chosen, rule_name(record)])

@@ -38,6 +38,7 @@ from ambi_tasks.leaderboard.submission import (
     Submission,
     submission_to_json,
 )
+from ambi_tasks.leaderboard.task_files import all_fields
 from ambi_tasks.leaderboard.truth import Truth, board_corpora, find_truth, rule_name
 from ambi_tasks.metrics import all_metrics, jensen_shannon
 from ambi_tasks.prompts import load_prompt
@@ -149,8 +150,6 @@ def _check_corpus(record: CorpusRecord, found: _Findings) -> bool:
     try:
         if strangers := sorted(set(record.options) - set(corpus.options)):
             raise UserError(f"{corpus.title} has no option {quoted(strangers[0])}")
-        if lacking := sorted(set(corpus.options) - set(record.options)):
-            raise UserError(f"the option '{lacking[0]}' of {corpus.title} is not recorded")
         corpus.chosen_options(record.options)
     except UserError as error:
         found.fault("corpus.options", _clause(error))
@@ -273,7 +272,7 @@ def _settings(submission: ModelSubmission, found: _Findings) -> StrategyFields |
         found.fault("strategy.name", _clause(error))
         return None
     try:
-        settings: StrategyFields = strategy.settings(record.fields)
+        settings: StrategyFields = strategy.settings(all_fields(record))
     except UserError as error:
         found.fault("strategy.fields", _clause(error))
         return None

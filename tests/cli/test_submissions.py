@@ -1,7 +1,10 @@
 """`ambi submit`, `ambi validate`, `ambi board`: what they print and write, and their exit codes."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -90,6 +93,27 @@ def test_validate_looks_below_a_folder(entry, above):
     assert result.exit_code == 1
     assert result.stdout.count(": recomputed") == (0 if above == 0 else 7)
     assert result.stdout.count(": refused") == 1
+
+
+def test_a_verdict_depends_on_no_setting_of_the_machine(board, entry):
+    edit(entry, "scores.js.value", 0.5)
+    verdicts = set()
+    for settings in (
+        {"PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", "LC_ALL": "C", "OMP_NUM_THREADS": "1"},
+        {"PYTHONHASHSEED": "2", "TZ": "America/Lima", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"},
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", "from ambi_tasks.cli import main; main()", "validate", "board"],
+            cwd=board.parent,
+            env={**os.environ, "COLUMNS": "200", **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        verdicts.add((done.returncode, done.stdout))
+    ((code, text),) = verdicts
+    assert code == 1
+    assert "scores.js: is 0.5, but 0." in text
 
 
 def test_validate_of_what_is_not_there(tmp_path):

@@ -242,3 +242,88 @@ def test_answers_hold_nothing_but_evidence(entry):
         assert set(content) <= allowed
         assert all(set(draw) <= fields for draw in content["draws"])
     assert faults(entry) == []
+
+
+ADAPTERS = {
+    "a model of the hub": (
+        {
+            "adapter": "alm_hf",
+            "model_args": {"pretrained": "org/name", "dtype": "bfloat16", "device": "cuda:3"},
+            "model_sha": "a" * 40,
+            "model_type": "qwen2_audio",
+            "model_dtype": "bfloat16",
+        },
+        {
+            "checkpoint": "org/name",
+            "revision": "a" * 40,
+            "sha256": None,
+            "weights": "open",
+            "arguments": {"dtype": "bfloat16"},
+        },
+    ),
+    "files of one's own": (
+        {
+            "adapter": "alm_hf",
+            "model_args": {"pretrained": "/data/models/mine", "revision": "/data/x"},
+            "model_name": "/data/models/mine",
+            "model_sha": "b" * 64,
+        },
+        {
+            "checkpoint": None,
+            "sha256": "b" * 64,
+            "weights": "open",
+            "arguments": {},
+        },
+    ),
+    "an interface": (
+        {
+            "adapter": "alm_api",
+            "model_args": {"model": "gpt-4o-audio-preview", "base_url": "https://me:pw@host/v1"},
+            "model_name": "gpt-4o-audio-preview",
+            "provider": "openai",
+            "endpoints": ["https://me:pw@host/v1"],
+            "model_sha": None,
+        },
+        {
+            "checkpoint": "gpt-4o-audio-preview",
+            "revision": None,
+            "weights": "closed",
+            "arguments": {"provider": "openai"},
+        },
+    ),
+    "a cascade": (
+        {
+            "adapter": "alm_cascade",
+            "model_args": {"recogniser": "openai/whisper-tiny", "text_model": "/home/me/model"},
+            "model_name": "openai/whisper-tiny + /home/me/model",
+            "control": "A control.",
+            "model_sha": None,
+        },
+        {
+            "checkpoint": None,
+            "weights": "open",
+            "control": True,
+            "arguments": {"recogniser": "openai/whisper-tiny"},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ADAPTERS, ids=str)
+def test_what_is_said_of_the_weights(results, kind):
+    settings, expected = ADAPTERS[kind]
+    change(results, **settings)
+    submission, _ = next(submissions_of(results, DETAILS, SUBMITTER))
+    found = submission.model.model_dump()
+    assert {name: found[name] for name in expected} == expected
+    text = submission.model_dump_json()
+    for private in ("/data", "me:pw", "/home", "cuda:3"):
+        assert private not in text
+
+
+def test_another_verifier_is_named(results):
+    verifier = {"adapter": "alm_api", "model_name": "gpt-4o", "ambi_tasks_version": "1"}
+    change(results, verifier=verifier)
+    submission, _ = next(submissions_of(results, DETAILS, SUBMITTER))
+    assert submission.verifier.checkpoint == "gpt-4o"
+    assert submission.verifier.adapter == "alm_api"

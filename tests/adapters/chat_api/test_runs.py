@@ -25,6 +25,7 @@ from model_adapters.chat_api import ChatApiBackend
 from model_adapters.harness import model_class
 from tests.adapters.chat_api.conftest import backend
 from tests.adapters.chat_api.server import KEY, MODEL, Behaviour, ChatServer
+from tests.cli.runner import ambi
 
 REPOSITORY = Path(__file__).parents[3]
 LIMIT = 3
@@ -35,13 +36,17 @@ def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMBI_CACHE", str(tmp_path / "cache"))
 
 
-def evaluate(model: AudioLM, *strategies: str, **metadata: Any) -> Any:
+def evaluate(
+    model: AudioLM, *strategies: str, samples: list[int] | None = None, **metadata: Any
+) -> Any:
     manager = TaskManager(include_path=tasks_path(), include_defaults=False, metadata=metadata)
+    tasks = [f"ambi_demo_{name}" for name in strategies]
     return lm_eval.simple_evaluate(
         model=model,
-        tasks=[f"ambi_demo_{name}" for name in strategies],
+        tasks=tasks,
         task_manager=manager,
-        limit=LIMIT,
+        limit=LIMIT if samples is None else None,
+        samples=samples and dict.fromkeys(tasks, samples),
         bootstrap_iters=0,
     )
 
@@ -92,6 +97,24 @@ def test_more_draws_extend_a_pool(server: ChatServer) -> None:
     asked = len(server.bodies)
     evaluate(AudioLM(backend(server)), "sc", draws=20)
     assert [body["n"] for body in server.bodies[asked:]] == [4] * LIMIT
+
+
+def test_a_corpus_in_parts_on_machines_that_share_nothing(
+    server: ChatServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/scaling.md has it: `--samples` on each, then `ambi draws merge`, then the whole."""
+    whole = evaluate(AudioLM(backend(server), keep_draws=False), "sc", "tlr", samples=[0, 1, 2, 3])
+    for machine, part in (("one", [0, 2]), ("other", [1, 3])):
+        monkeypatch.setenv("AMBI_CACHE", str(tmp_path / machine))
+        evaluate(AudioLM(backend(server)), "sc", "tlr", samples=part)
+    monkeypatch.setenv("AMBI_CACHE", str(tmp_path / "one"))
+    merged = ambi("draws", "merge", str(tmp_path / "other" / "draws.sqlite"))
+    assert merged.exit_code == 0, merged.stderr
+    asked = len(server.bodies)
+    together = evaluate(AudioLM(backend(server)), "sc", "tlr", samples=[0, 1, 2, 3])
+    assert len(server.bodies) == asked
+    for task in ("ambi_demo_sc", "ambi_demo_tlr"):
+        assert scores(together, task) == scores(whole, task)
 
 
 @pytest.mark.parametrize("strategy", ["bon", "wbon"])
