@@ -38,7 +38,7 @@ format: $(READY)
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) .venv-vllm results curve build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-vllm results curve site build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # torch comes first and exactly: without a pin, later packages would draw another build of it.
 $(READY): pyproject.toml ambi_tasks_plugin.pth

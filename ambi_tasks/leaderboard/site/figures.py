@@ -89,9 +89,10 @@ def compute_figure(group: Standings, name: str) -> Figure | None:
             _front(axes, group, unit, numbers)
             _marks(axes, group)
         row[0].set_ylabel(_direction())
+        row[0].margins(y=0.12)
         handles, labels = row[0].get_legend_handles_labels()
         canvas.legend(
-            handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8
+            handles, labels, loc="outside lower center", ncols=5, frameon=False, fontsize=8
         )
 
     names = {one.entry.key: _name(one.model) for one in group.models}
