@@ -11,7 +11,7 @@ demo: $(READY)
 
 ## test: install everything and run all tests
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile
 
 ## test-cascade: install a speech recogniser and a small text model, and run them on a clip of CREMA-D
 test-cascade: $(READY)

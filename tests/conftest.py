@@ -14,6 +14,9 @@ from tests.corpora.builders import CREMA_D_TABLE
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # each worker has a core, and so have its children
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A busy machine is no fault of the code.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
