@@ -124,7 +124,7 @@ def test_make_demo_runs_the_command_that_the_readme_shows() -> None:
 
 
 def test_make_installs_and_runs_what_the_readme_says() -> None:
-    assert ".venv/bin/pytest" in recipe("test").splitlines()
+    assert any(line.split()[0] == ".venv/bin/pytest" for line in recipe("test").splitlines())
     for target in ("demo", "test"):
         assert "pip install --quiet torch==2.13.0" in recipe(target)
     checks = recipe("check")
