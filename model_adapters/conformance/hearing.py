@@ -11,10 +11,10 @@ from model_adapters.conformance.subject import (
     Subject,
     asking,
     is_sentence,
-    question,
 )
 
 _SYSTEM = "You are careful, and you answer in one word."
+_REPEAT = "Repeat your answer word for word, and write nothing else."
 _DIFFERENCE = 1e-3  # of log-likelihoods; far above rounding
 
 
@@ -71,7 +71,7 @@ def a_later_turn_is_read(subject: Subject) -> None:
     asked = asking(subject.clips[0])
 
     def judged(answer: str) -> Conversation:
-        return (*asked, Turn("assistant", answer), Turn("user", question("label")))
+        return (*asked, Turn("assistant", answer), Turn("user", _REPEAT))
 
     one, other = _said(subject, [judged('{"happy": 1.0}'), judged('{"sad": 1.0}')])
     require(one != other, "What an assistant's turn said before changes nothing.")
