@@ -1,11 +1,11 @@
 """What quality costs: draws, generated tokens and seconds of each run, and the curves of pools."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ambi_tasks.metrics import Metric
+from ambi_tasks.report.collector import without_collector
 from ambi_tasks.report.curve import Point, curve, why_no_curve
 from ambi_tasks.report.logged_pool import read_logged_pool, settings_of
 from ambi_tasks.report.logged_run import LoggedRun
@@ -56,18 +56,6 @@ def curve_of(run: LoggedRun, metric: Metric, *, seed: int) -> list[Point]:
     """
     if metric.level != "utterance" or why_no_curve(settings_of(run)):
         return []
-    return curve(read_logged_pool(run), [metric], seed, subsets=_SUBSETS)
-
-
-def curves_of(
-    runs: Mapping[str, LoggedRun], metric: Metric, *, seed: int
-) -> dict[str, list[Point]]:
-    """Run -> its curve, of those that have one.
-
-    Args:
-        runs: Name -> run.
-        metric: See `curve_of`.
-        seed: See `curve_of`.
-    """
-    found = {name: curve_of(run, metric, seed=seed) for name, run in runs.items()}
-    return {name: points for name, points in found.items() if points}
+    with without_collector():
+        pool = read_logged_pool(run)
+    return curve(pool, [metric], seed, subsets=_SUBSETS)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from ambi_tasks.errors import UserError
+from ambi_tasks.report.collector import without_collector
 from ambi_tasks.report.logged_run import LoggedRun, read_run
 from ambi_tasks.report.naming import strategy_names
 from ambi_tasks.report.sample_log import TaskLog
@@ -54,6 +55,7 @@ def _each_read(named: Sequence[tuple[TaskLog, str]], workers: int) -> Iterator[L
 def _run_or_fault(named: tuple[TaskLog, str]) -> LoggedRun | str:
     log, name = named
     try:
-        return read_run(log, name=name)
+        with without_collector():
+            return read_run(log, name=name)
     except UserError as error:
         return str(error)
