@@ -89,7 +89,7 @@ class ChatServer:
     """
 
     def __init__(
-        self, behaviour: Behaviour | None = None, *, most: int = 2000, seconds: float = 120
+        self, behaviour: Behaviour | None = None, *, most: int = 2000, seconds: float = 900
     ) -> None:
         self.behaviour = behaviour or Behaviour()
         self.bodies: list[dict[str, Any]] = []
