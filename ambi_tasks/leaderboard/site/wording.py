@@ -78,7 +78,7 @@ def size_text(parameters: int | None) -> str:
     if parameters is None:
         return "-"
     for unit, scale in (("T", 10**12), ("B", 10**9), ("M", 10**6), ("K", 10**3)):
-        if parameters >= scale:
+        if parameters >= 0.9995 * scale:  # what rounds up to it
             return f"{parameters / scale:.3g}{unit}"
     return str(parameters)
 

@@ -3,6 +3,7 @@
 import html.parser
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -144,7 +145,10 @@ def test_tables_can_be_heard(site):
             if label := attributes.get("aria-labelledby"):
                 assert label in ids, (path, label)
         assert page.all("html")[0]["lang"] == "en"
-        assert len(page.all("h1")) == 1
+        levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+        assert levels.count(1) == 1
+        assert levels[0] == 1
+        assert all(after - before <= 1 for before, after in pairwise(levels)), path
     sorted_by = [one for one in site["corpora/crema_d.html"].all("th") if one.get("aria-sort")]
     assert sorted_by[0]["aria-sort"] == "ascending"
 
