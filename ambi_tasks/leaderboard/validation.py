@@ -235,6 +235,7 @@ def _check_model(
     if model.weights == "open" and model.revision is None and model.sha256 is None:
         found.warn("model.revision", "neither revision nor sha256 says which weights these were")
     _check_doctor(submission, found)
+    _check_curve(submission, found)
     if predictions is not None:
         _check_parsing(submission, predictions, found)
         if answers and reading.answers is not None:
@@ -242,6 +243,17 @@ def _check_model(
         if settings is not None:
             _check_draws(settings, predictions, found)
         _check_alike(predictions, found)
+
+
+def _check_curve(submission: ModelSubmission, found: _Findings) -> None:
+    metrics = all_metrics()
+    for number, point in enumerate(submission.curve):
+        if point.metric not in metrics:
+            found.fault(f"curve.{number}.metric", f"there is no metric {quoted(point.metric)}")
+            continue
+        low, high = metrics[point.metric].bounds
+        if not low - _EXACTLY <= point.score <= high + _EXACTLY:
+            found.fault(f"curve.{number}.score", f"{point.score:g} is outside {low:g} to {high:g}")
 
 
 def _check_doctor(submission: ModelSubmission, found: _Findings) -> None:

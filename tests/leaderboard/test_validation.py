@@ -341,3 +341,10 @@ def test_a_key_is_refused_wherever_it_stands(entry):
     found = faults(entry)
     assert any("holds a key of OpenAI or Anthropic: revoke it" in one for one in found)
     assert "a1b2" not in "".join(found)
+
+
+def test_a_curve_is_of_metrics_that_there_are_and_within_their_bounds(entry):
+    edit(entry, "curve", [{"metric": "no_such", "draws": 1, "score": 0.5}])
+    assert "there is no metric 'no_such'" in faults(entry)[0]
+    edit(entry, "curve", [{"metric": "js", "draws": 1, "score": 1.5}])
+    assert "1.5 is outside 0 to 1" in faults(entry)[0]

@@ -253,6 +253,7 @@ def _curve_rows(
     submission: ModelSubmission,
 ) -> list[tuple[int, float | None, Mapping[str, float]]]:
     rows: dict[int, tuple[float | None, dict[str, float]]] = {}
-    for point in sorted(submission.curve, key=lambda one: one.draws):
-        rows.setdefault(point.draws, (point.tokens, {}))[1][point.metric] = point.score
-    return [(draws, tokens, scores) for draws, (tokens, scores) in rows.items()]
+    for points in curves_of(submission.curve).values():
+        for point in points:
+            rows.setdefault(point.draws, (point.tokens, {}))[1][point.metric] = point.score
+    return [(draws, *rows[draws]) for draws in sorted(rows)]

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 from markupsafe import Markup
@@ -11,15 +12,23 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter
 
 from ambi_tasks.leaderboard.site.compute import UNITS, Point, Unit, fronts, points_of
-from ambi_tasks.leaderboard.site.standings import BASELINE, CEILING, FLOOR, PRIMARY, Standings
+from ambi_tasks.leaderboard.site.standings import (
+    BASELINE,
+    CEILING,
+    FLOOR,
+    PRIMARY,
+    Standings,
+    value_of,
+)
 from ambi_tasks.leaderboard.submission import CurvePoint, ModelSubmission, Reference
-from ambi_tasks.metrics import get_metric
+from ambi_tasks.metrics import all_metrics, get_metric
 from ambi_tasks.report.drawing import GREY, Figure, drawn, grid, log_axis, picture
 from ambi_tasks.report.palette import BLUE, COLOURS, INK, MARKERS
 
 _WIDTH = 7.2  # inches; a page shows it at 100 per inch
 _MOST_ROWS = 40
 _LONGEST = 32  # characters of a name
+_MOST_CURVES = 3
 
 _STYLE = re.compile(r'\bstyle="([^"]*)"')
 _FONT = re.compile(r"(?:(?:normal|italic|oblique|bold|\d{3}) )*([\d.]+px) (.*)")
@@ -178,7 +187,7 @@ def _marks(axes: Axes, group: Standings) -> None:
         if one is not None:
             label = "label prior" if reference == FLOOR else "human ceiling"
             axes.axhline(
-                one.scores[PRIMARY].value, color=GREY, linestyle=style, linewidth=1, label=label
+                value_of(one.scores, PRIMARY), color=GREY, linestyle=style, linewidth=1, label=label
             )
 
 
@@ -221,13 +230,13 @@ def gain_figure(group: Standings, name: str) -> Figure | None:
 
 
 def curve_figure(submission: ModelSubmission, name: str) -> Figure:
-    """Quality against draws.
+    """Quality against draws, by the first metrics of the curve.
 
     Args:
         submission: That has a curve.
         name: Of the figure.
     """
-    curves = curves_of(submission.curve)
+    curves = dict(islice(curves_of(submission.curve).items(), _MOST_CURVES))
 
     def draw(canvas: Canvas) -> None:
         row = canvas.subplots(1, len(curves), squeeze=False)[0]
@@ -251,12 +260,14 @@ def curve_figure(submission: ModelSubmission, name: str) -> Figure:
 
 
 def curves_of(points: Sequence[CurvePoint]) -> Mapping[str, list[CurvePoint]]:
-    """Metric -> its points, by rising number of draws.
+    """Metric -> its points, by rising number of draws; of the metrics that there are.
 
     Args:
         points: As submitted.
     """
     curves: dict[str, list[CurvePoint]] = {}
+    known = all_metrics()
     for point in sorted(points, key=lambda one: one.draws):
-        curves.setdefault(point.metric, []).append(point)
+        if point.metric in known:
+            curves.setdefault(point.metric, []).append(point)
     return curves

@@ -19,6 +19,7 @@ from ambi_tasks.leaderboard.site.standings import (
     PRIMARY,
     Standing,
     Standings,
+    value_of,
 )
 from ambi_tasks.leaderboard.submission import Reference
 from ambi_tasks.leaderboard.truth import board_corpora
@@ -141,8 +142,8 @@ def way(group: Standings) -> float:
     """
     if not {FLOOR, CEILING} <= set(group.references):
         return math.nan
-    floor, ceiling = (group.references[name].scores[PRIMARY] for name in (FLOOR, CEILING))
-    return abs(ceiling.value - floor.value)
+    floor, ceiling = (value_of(group.references[name].scores, PRIMARY) for name in (FLOOR, CEILING))
+    return abs(ceiling - floor)
 
 
 def overall_ranks(rows: Sequence[Overall], main: Mapping[str, Standings]) -> dict[str, Rank]:
@@ -219,7 +220,7 @@ def mean_skill(placed: Sequence[tuple[Standing, Standings]]) -> Score:
     shares, errors = [], []
     for one, group in placed:
         shares.append(one.skill.get(PRIMARY, math.nan))
-        errors.append(one.scores[PRIMARY].se / way(group))
+        errors.append(one.scores[PRIMARY].se / way(group) if PRIMARY in one.scores else math.nan)
     value = math.fsum(shares) / len(shares)
     if math.isnan(value):
         return Score(math.nan, math.nan, math.nan, math.nan)

@@ -10,8 +10,12 @@ from urllib.parse import unquote
 import pytest
 
 from ambi_tasks.leaderboard.reading import Finding
+from ambi_tasks.leaderboard.site.downloads import downloads
 from ambi_tasks.leaderboard.site.pages import pages
-from tests.leaderboard.site.conftest import MODELS, Written
+from ambi_tasks.leaderboard.site.standings import standings
+from ambi_tasks.leaderboard.submission import ComputeRecord, CurvePoint, ParsingRecord
+from ambi_tasks.metrics import all_metrics
+from tests.leaderboard.site.conftest import DAY, MODELS, Written
 
 ATTACK = "\"'><script>alert(1)</script><img src=x onerror=alert(1)></script>{{1234*5678}}"
 
@@ -240,3 +244,43 @@ def test_files_of_submissions_are_copied_as_they_are(written: Written):
         assert {path.name for path in here.iterdir()} == names
         assert all((here / name).read_bytes() == (there / name).read_bytes() for name in names)
         assert isinstance(here, Path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scores": {}, "strata": {}},
+        {"curve": [CurvePoint(metric="no_such", draws=3, score=1e15)]},
+        {"curve": [CurvePoint(metric=name, draws=100_000, score=0.5) for name in all_metrics()]},
+        {"parsing": ParsingRecord(answered=0, draws=0, parsed=0)},
+        {"compute": ComputeRecord(tokens=2**53)},
+        {"compute": ComputeRecord(tokens=0)},
+        {"seeds": {}, "software": {}, "decoding": {}, "prompts": []},
+    ],
+    ids="-".join,
+)
+@pytest.mark.filterwarnings("ignore:constrained_layout not applied")
+def test_what_a_submission_may_say_breaks_no_page(written: Written, change):
+    """One odd entry must not keep the others from being shown."""
+    entries = []
+    for entry in written.board.entries:
+        if entry.key.endswith("Hearing-7B/crema_d/sc"):
+            submission = entry.submission.model_copy(update=change)
+            entries.append(replace(entry, submission=submission, truth=None))
+        else:
+            entries.append(entry)
+    found = standings(entries, DAY, resamples=10)
+    assert len(list(pages(found, []))) == len(list(written.site.rglob("*.html")))
+    downloads(found)
+
+
+def test_references_without_the_primary_metric_break_no_page(written: Written):
+    entries = []
+    for entry in written.board.entries:
+        if entry.is_reference:
+            scores = {"bc": entry.submission.scores["bc"]}
+            submission = entry.submission.model_copy(update={"scores": scores, "strata": {}})
+            entry = replace(entry, submission=submission, truth=None)  # noqa: PLW2901
+        entries.append(entry)
+    found = standings(entries, DAY, resamples=10)
+    assert len(list(pages(found, []))) == len(list(written.site.rglob("*.html")))
