@@ -187,7 +187,7 @@ def _classes(run: LoggedRun) -> tuple[list[Part], str]:
         Part(label, unique & chosen[:, number]) for number, label in enumerate(run.run.rule.classes)
     ]
     tied = int(np.count_nonzero(~unique))
-    note = f"{tied:,} utterances with a tie between classes are in no part." if tied else ""
+    note = f"In no part: {tied:,} with a tie between classes." if tied else ""
     return [part for part in made if part.size], note
 
 
@@ -209,7 +209,7 @@ def _attribute(values: Names) -> tuple[list[Part], str]:
         keep = (numbers >= low if first else numbers > low) & (numbers <= high)
         if keep.any():
             made.append(Part(f"{numbers[keep].min():g} to {numbers[keep].max():g}", keep))
-    note = f"{unknown:,} utterances without a number are in no part." if unknown else ""
+    note = f"In no part: {unknown:,} without a number." if unknown else ""
     return made, note
 
 

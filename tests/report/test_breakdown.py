@@ -64,7 +64,7 @@ def test_ties_between_classes_are_in_no_part():
     run = dataclasses.replace(run, run=dataclasses.replace(run.run, inputs=inputs))
     found = by(breakdowns(Group([run]), METRICS, seed=1, resamples=20), "class")
     tied = int(((truth == truth.max(axis=1, keepdims=True)).sum(axis=1) > 1).sum())
-    assert found.note.startswith(f"{tied} utterances with a tie")
+    assert found.note == f"In no part: {tied} with a tie between classes."
     assert sum(part.size for part in found.parts) == 40 - tied
 
 
@@ -92,7 +92,7 @@ def test_a_single_speaker():
     [
         (["b", "a", "a"], ["a", "b"], ""),
         ([str(n) for n in range(20, 40)], ["20 to 25", "26 to 30", "31 to 34", "35 to 39"], ""),
-        ([*[str(n) for n in range(20, 40)], "unknown"], None, "1 utterances without a number"),
+        ([*[str(n) for n in range(20, 40)], "unknown"], None, "In no part: 1 without"),
         ([f"name {n}" for n in range(20)], [], ""),
         (["30"] * 5, ["30"], ""),
     ],
