@@ -4,16 +4,19 @@ import json
 import logging
 import math
 import pickle
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
+import datasets
 import lm_eval
 import numpy as np
 import pytest
 import soundfile
-from lm_eval.loggers import EvaluationTracker
+from lm_eval.loggers import EvaluationTracker, TrackioLogger
 from lm_eval.loggers.wandb_logger import WandbLogger
 from lm_eval.tasks import TaskManager
 
@@ -216,6 +219,24 @@ def test_wandb_makes_its_table_of_the_samples(run: Run) -> None:
     assert {"kl", "wasserstein", "top2", "ece", "ece_se", "f1_macro", "ent_corr"} <= set(table)
 
 
+def test_trackio_logs_every_score_and_sample(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = MagicMock()
+    monkeypatch.setitem(sys.modules, "trackio", tracker)
+    results, _ = run(["ambi_demo_direct"], lambda *_: answer([1, 0, 0, 0]))
+    logger = TrackioLogger()
+    logger.post_init(results)
+    logger.log_eval_result()
+    logger.log_eval_samples(results["samples"])
+    scores, *samples = [call.args[0] for call in tracker.log.call_args_list]
+    for name in ("js", "js_stderr", "ece", "ece_se", "r2_class", "ent_corr_se"):
+        key = name + ",none"
+        assert scores[f"ambi_demo_direct/{name}"] == results["results"]["ambi_demo_direct"][key]
+    assert len(samples) == tracker.Trace.call_count == len(VOTES)
+    assert tracker.Trace.call_args.kwargs["metadata"]["js"] == pytest.approx(
+        results["samples"]["ambi_demo_direct"][-1]["js"]
+    )
+
+
 def test_several_processes_score_as_one(run: Run) -> None:
     drawn = np.random.default_rng(6).dirichlet(np.ones(4), size=3)
     names = list(VOTES)
@@ -388,6 +409,32 @@ class TestTheWholeGroup:
         for name in names:
             assert results["results"][name]["parsed,none"] == 1.0
             assert ("verified,none" in results["results"][name]) == name.endswith("almv")
+
+    def test_the_hubs_viewer_can_read_what_is_pushed(
+        self, found: tuple[dict[str, Any], ScriptedBackend], tmp_path: Path
+    ) -> None:
+        results, _ = found
+        samples = results.pop("samples")
+        hub = MagicMock()
+        tracker = EvaluationTracker(str(tmp_path / "out"), hub_results_org="us")
+        tracker.api, tracker.push_results_to_hub, tracker.push_samples_to_hub = hub, True, True
+        tracker.save_results_aggregated(results, samples)
+        for name, lines in samples.items():
+            tracker.save_results_samples(name, lines)
+
+        def loaded(path: Path) -> Any:
+            cache = str(tmp_path / "cache")
+            return datasets.load_dataset(
+                "json", data_files=str(path), split="train", cache_dir=cache
+            )
+
+        pushed = loaded(Path(hub.upload_file.call_args.kwargs["path_or_fileobj"]))
+        scores = pushed["results"][0]["ambi_demo_sc"]
+        assert scores["ece_se,none"] == results["results"]["ambi_demo_sc"]["ece_se,none"]
+        logs = sorted(Path(hub.upload_folder.call_args.kwargs["folder_path"]).glob("samples_*"))
+        assert len(logs) == len(samples)
+        for log in logs:
+            assert sorted(one["id"] for one in loaded(log)["doc"]) == sorted(VOTES)
 
     def test_draws_each_pool_once(self, found: tuple[dict[str, Any], ScriptedBackend]) -> None:
         results, backend = found

@@ -55,7 +55,13 @@ def test_the_metrics_their_directions_and_bounds():
 def test_the_metrics_of_a_corpus():
     found = {m.name: m.higher_is_better for m in all_metrics().values() if m.level == "corpus"}
 
-    assert found == {"ece": False, "ent_corr": True, "f1_macro": True, "f1_weighted": True}
+    assert found == {
+        "ece": False,
+        "ent_corr": True,
+        "f1_macro": True,
+        "f1_weighted": True,
+        "r2_class": True,
+    }
 
 
 def test_all_metrics_is_a_copy():
