@@ -95,7 +95,7 @@ def test_evaluations(command: str, tmp_path: Path) -> None:
             assert re.search(rf"\|(?: - )?{single} *\|", finished.stdout)
             if "--output_path" in command:
                 assert len(list(tmp_path.glob(f"results/*/samples_{single}_*.jsonl"))) == 1
-    assert re.search(r"\|js +\|↓ +\|0\.\d{4}\|", finished.stdout)
+    assert re.search(r"\|js +\|↓ +\| *0\.\d{4}\|", finished.stdout)
     if "--output_path" in command and "ambi_demo" in command:
         for line in [*LOGS, "ambi draws"]:
             again = run(line, tmp_path)
