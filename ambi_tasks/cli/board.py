@@ -3,13 +3,17 @@
 import datetime
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.progress import Progress
 
 from ambi_tasks.cli.console import new_console, progress_bar, run_metadata, user_errors
 from ambi_tasks.cli.corpora import MetadataJson, Root
 from ambi_tasks.errors import UserError
+
+if TYPE_CHECKING:
+    from ambi_tasks.leaderboard.board import Board
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -41,19 +45,17 @@ def build(
     ] = None,
     board: BoardFolder = DEFAULT_BOARD,
 ) -> None:
-    """Make the static site of a board (docs/leaderboard.md).
+    """Make the static site of a board (docs/leaderboard.md), its exports included.
 
     It opens from a folder or any file server, and asks nothing of any network. Scores are
     recomputed where a corpus's votes are at hand, and self-reported elsewhere.
     """
-    from ambi_tasks.leaderboard.board import read_board  # noqa: PLC0415 - numpy is slow
-    from ambi_tasks.leaderboard.site.build import build_site  # noqa: PLC0415
+    from ambi_tasks.leaderboard.site.build import build_site  # noqa: PLC0415 - numpy is slow
 
-    with user_errors():
-        found = read_board(board, run_metadata("", None, metadata))
-        with progress_bar() as bar:
-            task = bar.add_task("Entries", total=len(found.entries))
-            built = build_site(found, board, output, step=lambda: bar.advance(task))
+    with user_errors(), progress_bar() as bar:
+        found = _read(board, metadata, bar)
+        task = bar.add_task("Scores", total=len(found.entries))
+        built = build_site(found, board, output, step=lambda: bar.advance(task))
     for finding in found.refused:
         new_console(stderr=True).print(f"refused: {finding}")
     new_console().print(
@@ -135,38 +137,26 @@ def export(
     repositories on the Hugging Face hub, where --dataset and --url are given), table.md (for a
     README), badge.json (for shields.io).
     """
-    from ambi_tasks.leaderboard.board import read_board  # noqa: PLC0415 - numpy is slow
-    from ambi_tasks.leaderboard.exports import (  # noqa: PLC0415
-        badge,
-        every_eval_ever,
-        hugging_face,
-        readme_table,
-    )
+    from ambi_tasks.leaderboard.exports.files import export_files  # noqa: PLC0415
 
     with user_errors():
-        found = read_board(board, run_metadata("", None, metadata))
+        with progress_bar() as bar:
+            found = _read(board, metadata, bar)
         now = datetime.datetime.now(datetime.timezone.utc)
-        files = {
-            "table.md": readme_table.markdown_tables(found.entries),
-            "demo_table.md": readme_table.markdown_tables(
-                [one for one in found.entries if one.submission.corpus.name == "demo"], demo=True
-            ),
-            "badge.json": badge.badge_json(found.entries),
-        }
-        for entry in found.entries:
-            if entry.is_reference:
-                continue
-            record = every_eval_ever.record_of(entry, now)
-            name = entry.key.replace("/", "__")
-            files[f"every_eval_ever/{name}.json"] = json.dumps(record, indent=2) + "\n"
-            if dataset and url:
-                text = hugging_face.yaml_of(entry, dataset=dataset, url=url)
-                files[f"eval_results/{name}.yaml"] = text
+        files = export_files(found.entries, now, dataset=dataset, url=url)
         for name, text in files.items():
             _write(output / name, text)
     for finding in found.refused:
         new_console(stderr=True).print(f"left out: {finding}")
     new_console().print(f"Written: {len(files)} files to {output}")
+
+
+def _read(board: Path, metadata: str | None, bar: Progress) -> "Board":
+    from ambi_tasks.leaderboard.board import read_board  # noqa: PLC0415 - numpy is slow
+
+    task = bar.add_task("Entries", total=None)
+    roots = run_metadata("", None, metadata)
+    return read_board(board, roots, step=lambda total: bar.update(task, advance=1, total=total))
 
 
 def _write(path: Path, text: str) -> None:

@@ -4,7 +4,7 @@ This is what a site, a table or an export is made from; nothing else reads the f
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,11 @@ class Board:
 
 
 def read_board(
-    board: Path, metadata: Mapping[str, Any] | None = None, *, thorough: bool = True
+    board: Path,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    thorough: bool = True,
+    step: Callable[[int], None] = lambda _: None,
 ) -> Board:
     """Read and examine all submissions of a board, but for their answers.
 
@@ -43,6 +47,7 @@ def read_board(
         metadata: Where corpora lie, as for lm_eval; else the environment's `CREMA_D_ROOT` and its
             like.
         thorough: See `examine`.
+        step: Is called after each folder, with how many there are.
 
     Raises:
         UserError: There is no folder `submissions`, or a corpus's folder is named but cannot be
@@ -53,11 +58,12 @@ def read_board(
     seen: dict[str, str] = {}
     if not (board / SUBMISSIONS).is_dir():
         raise UserError(f"{board} is no board: there is no folder '{SUBMISSIONS}' in it.")
-    for found in find_submissions(board):
-        if isinstance(found, Finding):
-            refused.append(found)
-            continue
+    places = list(find_submissions(board))
+    folders = [one for one in places if isinstance(one, Path)]
+    refused.extend(one for one in places if isinstance(one, Finding))
+    for found in folders:
         examined = examine(read_submission(found), metadata, thorough=thorough, answers=False)
+        step(len(folders))
         if examined.entry is None:
             refused.extend(one for one in examined.findings if one.severity == "fault")
             continue

@@ -1,6 +1,7 @@
 """The scores of a run as submissions have them: values, intervals, strata."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from ambi_tasks.leaderboard.entry import Entry
 from ambi_tasks.leaderboard.submission import ScoreRecord, Stratum
 from ambi_tasks.leaderboard.truth import Truth
 from ambi_tasks.statistics import Run, score_run
+
+ScoresOf: TypeAlias = Callable[[Entry], Mapping[str, ScoreRecord]]
+"""Where the scores of an entry come from: `entry_scores`, or what was computed already."""
 
 SEED = 1234
 """Of the intervals of submissions, unless they name another."""

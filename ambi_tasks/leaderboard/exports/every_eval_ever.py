@@ -11,7 +11,7 @@ from typing import Any
 
 from ambi_tasks.leaderboard.command import repeat_command
 from ambi_tasks.leaderboard.entry import Entry
-from ambi_tasks.leaderboard.scores import entry_scores
+from ambi_tasks.leaderboard.scores import ScoresOf, entry_scores
 from ambi_tasks.leaderboard.submission import CorpusRecord, ModelSubmission, ScoreRecord
 from ambi_tasks.leaderboard.truth import board_corpora, rule_name
 from ambi_tasks.leaderboard.words import folder_name
@@ -24,12 +24,15 @@ SCHEMA_VERSION = "0.3.0"
 SOURCE = "ambi_tasks leaderboard"
 
 
-def record_of(entry: Entry, retrieved: datetime.datetime) -> dict[str, Any]:
+def record_of(
+    entry: Entry, retrieved: datetime.datetime, *, scores_of: ScoresOf = entry_scores
+) -> dict[str, Any]:
     """One entry of a model as an evaluation of that schema.
 
     Args:
         entry: Of a model.
         retrieved: When the record is made.
+        scores_of: Where its scores come from.
 
     Raises:
         ValueError: The entry is a reference.
@@ -60,7 +63,7 @@ def record_of(entry: Entry, retrieved: datetime.datetime) -> dict[str, Any]:
         "model_info": _model(submission, model),
         "evaluation_results": [
             _result(name, record, task, submission)
-            for name, record in sorted(entry_scores(entry).items())
+            for name, record in sorted(scores_of(entry).items())
             if record.value is not None
         ],
     }

@@ -10,14 +10,21 @@ import yaml
 from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
 from ambi_tasks.leaderboard.entry import Entry
-from ambi_tasks.leaderboard.scores import entry_scores
+from ambi_tasks.leaderboard.scores import ScoresOf, entry_scores
 from ambi_tasks.leaderboard.submission import ModelSubmission
 
 METRICS = ("js", "bc", "r2", "acc")
 """The metrics of the paper, for pages that show few."""
 
 
-def yaml_of(entry: Entry, *, dataset: str, url: str, metrics: Sequence[str] = METRICS) -> str:
+def yaml_of(
+    entry: Entry,
+    *,
+    dataset: str,
+    url: str,
+    metrics: Sequence[str] = METRICS,
+    scores_of: ScoresOf = entry_scores,
+) -> str:
     """The file of one entry.
 
     Args:
@@ -26,6 +33,7 @@ def yaml_of(entry: Entry, *, dataset: str, url: str, metrics: Sequence[str] = ME
             `<corpus>_<strategy>_<metric>`.
         url: The board, or the entry's page on it.
         metrics: Which of them.
+        scores_of: Where its scores come from.
 
     Raises:
         ValueError: The entry is a reference.
@@ -33,7 +41,7 @@ def yaml_of(entry: Entry, *, dataset: str, url: str, metrics: Sequence[str] = ME
     submission = entry.submission
     if not isinstance(submission, ModelSubmission):
         raise ValueError(f"{entry.key} is a reference, no evaluation of a model.")
-    scores = entry_scores(entry)
+    scores = scores_of(entry)
     found = [
         EvalResultEntry(
             dataset_id=dataset,

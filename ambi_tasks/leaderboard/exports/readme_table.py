@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from ambi_tasks.leaderboard.entry import Entry
-from ambi_tasks.leaderboard.scores import entry_scores
+from ambi_tasks.leaderboard.scores import ScoresOf, entry_scores
 from ambi_tasks.leaderboard.submission import ModelSubmission, ReferenceSubmission, ScoreRecord
 from ambi_tasks.leaderboard.truth import board_corpora
 from ambi_tasks.metrics import get_metric
@@ -19,7 +19,11 @@ REFERENCE_NAMES = {
 
 
 def markdown_tables(
-    entries: Sequence[Entry], *, demo: bool = False, metrics: Sequence[str] = METRICS
+    entries: Sequence[Entry],
+    *,
+    demo: bool = False,
+    metrics: Sequence[str] = METRICS,
+    scores_of: ScoresOf = entry_scores,
 ) -> str:
     """A table for each corpus (and label rule), best entries first.
 
@@ -27,18 +31,19 @@ def markdown_tables(
         entries: Of a board.
         demo: Whether to show the demo corpus, which is no benchmark.
         metrics: The columns; the first orders the rows.
+        scores_of: Where the scores of an entry come from.
     """
     shown = [one for one in entries if demo or one.submission.corpus.name != "demo"]
     shown.sort(key=lambda one: one.comparable)
     tables = [
-        "\n".join(_table(list(group), metrics))
+        "\n".join(_table(list(group), metrics, scores_of))
         for _, group in groupby(shown, key=lambda one: one.comparable)
     ]
     return "\n\n".join(tables) + "\n"
 
 
-def _table(entries: Sequence[Entry], metrics: Sequence[str]) -> Iterator[str]:
-    scored = [(one, entry_scores(one)) for one in entries]
+def _table(entries: Sequence[Entry], metrics: Sequence[str], scores_of: ScoresOf) -> Iterator[str]:
+    scored = [(one, scores_of(one)) for one in entries]
     sign = -1 if get_metric(metrics[0]).higher_is_better else 1
     scored.sort(key=lambda pair: _rank(pair[1].get(metrics[0]), sign))
     title = board_corpora()[entries[0].submission.corpus.name].title

@@ -2,6 +2,7 @@
 
 import datetime
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -9,16 +10,18 @@ from pathlib import Path
 from ambi_tasks.errors import UserError
 from ambi_tasks.leaderboard.board import SUBMISSIONS, Board
 from ambi_tasks.leaderboard.entry import Entry
+from ambi_tasks.leaderboard.exports.files import export_files
 from ambi_tasks.leaderboard.files import JSON_BYTES, TABLE_BYTES, FileError, read_plain
 from ambi_tasks.leaderboard.reading import ANSWERS, PREDICTIONS, SUBMISSION
 from ambi_tasks.leaderboard.site.downloads import downloads
 from ambi_tasks.leaderboard.site.pages import ASSETS, pages
-from ambi_tasks.leaderboard.site.standings import Step, standings
+from ambi_tasks.leaderboard.site.standings import Standings, Step, standings
 from ambi_tasks.leaderboard.site.wording import file_path
-from ambi_tasks.leaderboard.submission import ModelSubmission
+from ambi_tasks.leaderboard.submission import ModelSubmission, ScoreRecord
 from ambi_tasks.statistics.bootstrap import RESAMPLES
 
-_OURS = ("assets", "corpora", "data", "entries")
+EXPORTS = "exports"
+_OURS = ("assets", "corpora", "data", "entries", EXPORTS)
 _MARK = "data/board.json"  # says that a folder is a site of ours, which may be replaced
 
 
@@ -69,6 +72,8 @@ def build_site(
             written += 1
         for name, content in downloads(found).items():
             _write(folder, f"data/{name}", content)
+        for name, text in _exports(board, found, day).items():
+            _write(folder, f"{EXPORTS}/{name}", text.encode())
         for name in ASSETS:
             asset = files("ambi_tasks.leaderboard.site") / "assets" / name
             _write(folder, f"assets/{name}", asset.read_bytes())
@@ -77,6 +82,19 @@ def build_site(
     except OSError as error:
         raise UserError(f"{folder} cannot be written ({error}).") from error
     return Built(folder / "index.html", written, len(board.entries))
+
+
+def _exports(board: Board, found: Sequence[Standings], day: datetime.date) -> dict[str, str]:
+    """With the scores that the pages show: computing them again would take as long once more."""
+    known = {one.entry.key: one.scores for group in found for one in group.everybody}
+    midnight = datetime.datetime.combine(day, datetime.time(), datetime.timezone.utc)
+    return export_files(
+        board.entries,
+        midnight,
+        scores_of=lambda entry: {
+            name: ScoreRecord.of(score) for name, score in known[entry.key].items()
+        },
+    )
 
 
 def _clear(folder: Path) -> None:

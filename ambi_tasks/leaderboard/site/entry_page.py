@@ -10,6 +10,7 @@ from markupsafe import Markup
 from ambi_tasks.labels import rule_summary
 from ambi_tasks.leaderboard.board import SUBMISSIONS
 from ambi_tasks.leaderboard.command import repeat_command
+from ambi_tasks.leaderboard.exports.files import record_path
 from ambi_tasks.leaderboard.exports.readme_table import REFERENCE_NAMES
 from ambi_tasks.leaderboard.reading import ANSWERS, PREDICTIONS, SUBMISSION
 from ambi_tasks.leaderboard.site.compute import cost_of
@@ -101,7 +102,8 @@ def entry_view(one: Standing, group: Standings, board: BoardPage) -> EntryView:
         links=_links(submission),
         references=group.references,
         origin=_origin(submission) | _training(submission, one.entry.expires),
-        files={name: file_path(one.entry.key, name) for name in names},
+        files={name: file_path(one.entry.key, name) for name in names}
+        | {"record of Every Eval Ever": f"exports/{record_path(one.entry.key)}"},
         repeat=repeat_command(submission),
         settings=_settings(submission),
         parsing=list(_parsing(submission)),

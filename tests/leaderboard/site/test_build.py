@@ -1,5 +1,8 @@
 """Writing a site: over an old one, never over anything else; by the command."""
 
+import datetime
+import json
+import math
 import shutil
 from pathlib import Path
 
@@ -7,11 +10,13 @@ import pytest
 
 from ambi_tasks.errors import UserError
 from ambi_tasks.leaderboard.board import Board
+from ambi_tasks.leaderboard.exports.files import BADGE, TABLE, record_path
 from ambi_tasks.leaderboard.site.build import build_site
 from tests.cli.runner import ambi
-from tests.leaderboard.site.conftest import Written
+from tests.leaderboard.site.conftest import DAY, Written
 
 BOARD = Path(__file__).parents[3] / "leaderboard"
+MIDNIGHT = datetime.datetime.combine(DAY, datetime.time(), datetime.timezone.utc)
 
 
 def test_an_old_site_is_replaced_and_nothing_stale_is_left(written: Written, tmp_path: Path):
@@ -39,6 +44,26 @@ def test_equal_boards_give_equal_pages(written: Written, tmp_path: Path):
     for path in (tmp_path / "one").rglob("*.html"):
         twin = tmp_path / "other" / path.relative_to(tmp_path / "one")
         assert path.read_bytes() == twin.read_bytes(), path
+
+
+def test_exports_hold_the_scores_of_the_pages(written: Written):
+    exports = written.site / "exports"
+    models = [one for group in written.found for one in group.models]
+    assert len(list((exports / "every_eval_ever").iterdir())) == len(models)
+    for one in models:
+        record = json.loads((exports / record_path(one.entry.key)).read_text("utf-8"))
+        scores = {
+            found["evaluation_result_id"].split(".")[1]: found["score_details"]["score"]
+            for found in record["evaluation_results"]
+        }
+        assert scores == {
+            name: pytest.approx(score.value)
+            for name, score in one.scores.items()
+            if not math.isnan(score.value)
+        }
+        assert record["retrieved_timestamp"] == str(int(MIDNIGHT.timestamp()))
+    assert "Hearing 7B" in (exports / TABLE).read_text("utf-8")
+    assert json.loads((exports / BADGE).read_text("utf-8"))["message"].startswith("3 models")
 
 
 def test_the_command_builds_the_committed_board(tmp_path: Path):
