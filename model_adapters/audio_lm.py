@@ -8,6 +8,7 @@ are requests like others, to another `AudioLM` or to this one.
 import inspect
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,12 +80,22 @@ _MADE = {"draws": "drawn", "verdicts": "drawn", "transcripts": "drawn", "scores"
 
 
 class _Tally(Counter[str]):
-    """How many were asked for, shared, kept by earlier runs, made now; and the tokens of these."""
+    """How many were asked for, shared, kept by earlier runs, made now; and what these took."""
 
-    def record(self, kind: str) -> dict[str, int]:
+    def record(self, kind: str) -> dict[str, float]:
         """The numbers by the names that results use."""
         names = {"asked": "asked", "shared": "shared", "stored": "stored", "made": _MADE[kind]}
-        return {shown: self[name] for name, shown in (names | {"tokens": "tokens"}).items()}
+        found: dict[str, float] = {
+            shown: self[name] for name, shown in (names | {"tokens": "tokens"}).items()
+        }
+        return found | {"seconds": self["milliseconds"] / 1000}
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Count the time that passes inside."""
+        start = time.perf_counter()
+        yield
+        self["milliseconds"] += round(1000 * (time.perf_counter() - start))
 
 
 def _added_up(everyone: Sequence[Mapping[str, _Tally]]) -> dict[str, _Tally]:
@@ -207,14 +218,19 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
                 _take_finished(pools, store)
             tally["stored"] = sum(len(pool.draws) for pool in pools.values())
             tally["shared"] = len(places) - sum(len(pool.wanted) for pool in pools.values())
-            for answer in self._draw(pools, store, kind, disable_tqdm=disable_tqdm):
-                tally.update(made=1, tokens=answer.tokens or 0)
+            self._draw(pools, store, kind, tally, disable_tqdm=disable_tqdm)
         self._count(kind, tally)
         return [pools[key].draws[index] for key, index in places]
 
     def _draw(
-        self, pools: dict[str, _Pool], store: DrawStore | None, kind: str, *, disable_tqdm: bool
-    ) -> Iterator[Answer]:
+        self,
+        pools: dict[str, _Pool],
+        store: DrawStore | None,
+        kind: str,
+        tally: _Tally,
+        *,
+        disable_tqdm: bool,
+    ) -> None:
         """Draw what the pools lack, and keep it at once."""
         orders = [
             DrawOrder(pool.conversation, pool.decoding, tuple(sorted(missing)), key)
@@ -227,14 +243,14 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
         total = sum(len(order.indices) for order in orders)
         draws = self.backend.draw(orders)  # loads the weights, with a bar of its own
         bar = tqdm(total=total, desc=kind.capitalize(), unit=kind[:-1], disable=disable_tqdm)
-        with bar:
+        with bar, tally.timed():
             for position, index, answer in draws:
                 key = orders[position].key
                 if store:
                     store.keep(pools[key].question, index, answer)
                 pools[key].draws[index] = _draw(answer, index, pools[key])
                 bar.update()
-                yield answer
+                tally.update(made=1, tokens=answer.tokens or 0)
 
     def _count(self, kind: str, tally: _Tally) -> None:
         self._tallies[kind].update(tally)
@@ -342,14 +358,18 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
                     pool.scores |= store.finished_scores(pool.question, pool.scores)
             found = [score for pool in pools.values() for score in pool.scores.values()]
             tally["stored"] = sum(score is not None for score in found)
-            for score in self._score(pools, store, disable_tqdm=disable_tqdm):
-                tally.update(made=1, tokens=score.tokens)
+            self._score(pools, store, tally, disable_tqdm=disable_tqdm)
         self._count("scores", tally)
         return [_scored_answer(pools[key].scores[text]) for key, text in places]
 
     def _score(
-        self, pools: dict[str, _ScorePool], store: DrawStore | None, *, disable_tqdm: bool
-    ) -> Iterator[Score]:
+        self,
+        pools: dict[str, _ScorePool],
+        store: DrawStore | None,
+        tally: _Tally,
+        *,
+        disable_tqdm: bool,
+    ) -> None:
         """Score what the pools lack, and keep it at once."""
         missing = {
             key: tuple(text for text, score in pool.scores.items() if score is None)
@@ -361,15 +381,16 @@ class AudioLM(LM):  # type: ignore[misc] # the harness is untyped
             self._check_conversation(order.conversation)
         if not orders:
             return
-        found = self.backend.log_likelihoods(orders)
-        for position, scores in tqdm(
-            found, desc="Scores", unit="question", total=len(orders), disable=disable_tqdm
-        ):
-            for text, score in zip(orders[position].continuations, scores, strict=True):
-                if store:
-                    store.keep_score(pools[keys[position]].question, text, score)
-                pools[keys[position]].scores[text] = score
-                yield score
+        found = self.backend.log_likelihoods(orders)  # loads the weights
+        bar = tqdm(total=len(orders), desc="Scores", unit="question", disable=disable_tqdm)
+        with bar, tally.timed():
+            for position, scores in found:
+                for text, score in zip(orders[position].continuations, scores, strict=True):
+                    if store:
+                        store.keep_score(pools[keys[position]].question, text, score)
+                    pools[keys[position]].scores[text] = score
+                    tally.update(made=1, tokens=score.tokens)
+                bar.update()
 
     def verify(self, requests: list[Instance], disable_tqdm: bool = False) -> list[list[Verdict]]:
         """Let the verifier judge candidates, see `ambi_tasks.verification.VerifyInstance`.

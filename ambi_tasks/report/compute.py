@@ -21,8 +21,7 @@ class Cost:
     Attributes:
         candidates: Draws, beams or read-outs.
         tokens: Generated, verdicts included; None where the log does not say.
-        seconds: Of the whole run, with loading the weights; None where the results do not say, or
-            took several tasks together, whose draws may be shared.
+        seconds: Of answering and scoring, see `TaskLog.work`; None where that is.
     """
 
     candidates: float
@@ -37,12 +36,11 @@ def cost(run: LoggedRun) -> Cost:
         run: Read from its log.
     """
     tokens = float(run.utterances.tokens.mean())
-    log = run.log
-    known = log.seconds is not None and log.tasks_of_run == 1
+    work = run.log.work
     return Cost(
         candidates=float(run.utterances.candidates.mean()),
         tokens=None if np.isnan(tokens) else tokens,
-        seconds=log.seconds / len(run.run.ids) if known and log.seconds is not None else None,
+        seconds=None if work is None else work / len(run.run.ids),
     )
 
 

@@ -116,8 +116,11 @@ def legend(canvas: Canvas, count: int) -> None:
 
 
 def log_axis(axes: Axes) -> None:
-    """Powers of two along x."""
+    """Powers of two along x; fewer of them below 1, whose labels are long."""
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(LogLocator(base=2, numticks=8))
+    small = axes.get_xlim()[0] < 0.5  # noqa: PLR2004
+    axes.xaxis.set_major_locator(LogLocator(base=2, numticks=4 if small else 8))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.3g}"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.2g}" if value < 1 else f"{value:,.3g}")
+    )

@@ -265,7 +265,7 @@ def compute_figure(analysis: Analysis) -> Figure:
             along: list[list[float]] = [
                 [p.draws for p in points],
                 [p.tokens for p in points if p.tokens],
-                [],
+                [p.draws / taken.candidates * taken.seconds for p in points if taken.seconds],
             ]
             ends = [taken.candidates, taken.tokens, taken.seconds]
             for axes, line, end in zip(row, along, ends, strict=False):
@@ -296,9 +296,10 @@ def compute_figure(analysis: Analysis) -> Figure:
         row[0].set_ylabel(_direction(metric))
         legend(canvas, len(shown))
 
+    bound = ", whose seconds are a lower bound" if panels[2:] else ""
     caption = (
         f"{metric.name} against compute: marks are the runs, lines the mean over choices of their "
-        f"sampled draws{_best(analysis)}"
+        f"sampled draws{bound}{_best(analysis)}"
     )
     height = 3.0 + 0.2 * (len(shown) // 3)
     return drawn(f"{analysis.slug}-compute", caption, (_WIDTH, height), draw)

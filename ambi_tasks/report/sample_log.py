@@ -66,7 +66,7 @@ class TaskLog:
             rule, strategy and prompt; empty where there are none.
         settings: Those of the run (`config`): model, adapter, draws counted, and more.
         seconds: What the run took, with all its tasks and with loading the weights; None where the
-            results do not say.
+            results do not say. See `work` as well.
         tasks_of_run: How many tasks of this benchmark it took them for.
     """
 
@@ -86,6 +86,20 @@ class TaskLog:
         """Metric -> option -> value, as the results have them."""
         found = self.config.get("metrics", {})
         return found if isinstance(found, dict) else {}
+
+    @property
+    def work(self) -> float | None:
+        """Seconds of answering and scoring alone, added up over processes.
+
+        Draws that were kept by earlier runs count as much as those that were made. None where the
+        results do not say, where nothing was made, and where several tasks may have shared draws.
+        """
+        verifier = _mapping(self.settings.get("verifier")) or {}
+        kinds = [(made, one.get(kind)) for kind, made in _MADE for one in (self.settings, verifier)]
+        found = [_whole_work(made, counts) for made, counts in kinds if counts is not None]
+        if self.tasks_of_run != 1 or not found or None in found:
+            return None
+        return math.fsum(one for one in found if one is not None)
 
     @property
     def size(self) -> int | None:
@@ -238,6 +252,20 @@ class _Run:
 
 def _mapping(value: Any) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
+
+
+_MADE = (("draws", "drawn"), ("verdicts", "drawn"), ("scores", "scored"))
+"""What the results count of a model's work, and what they call those that the run made."""
+
+
+def _whole_work(made: str, counts: Any) -> float | None:
+    """Seconds for those that were made and those that were stored."""
+    names = (made, "stored", "seconds")
+    known = isinstance(counts, dict) and all(isinstance(counts.get(n), int | float) for n in names)
+    if not known or not counts[made] > 0:
+        return None
+    seconds = _seconds(counts["seconds"])
+    return None if seconds is None else seconds * (1 + counts["stored"] / counts[made])
 
 
 def _seconds(value: Any) -> float | None:

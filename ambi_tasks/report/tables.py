@@ -246,7 +246,9 @@ def cost_table(analysis: Analysis) -> Table:
         whole = (taken.candidates, taken.tokens, taken.seconds, score)
         rows.append(Row((*_label(analysis, one), "the run", *whole)))
         for point in analysis.curves.get(name, ()):
-            part = (float(point.draws), point.tokens, None, point.subset)
+            share = point.draws / taken.candidates
+            seconds = None if taken.seconds is None else share * taken.seconds
+            part = (float(point.draws), point.tokens, seconds, point.subset)
             rows.append(Row((*_label(analysis, one), "choices of its draws", *part)))
     return Table(
         f"{analysis.slug}-compute",
@@ -260,8 +262,9 @@ def cost_table(analysis: Analysis) -> Table:
             Column(metric.name, metric.higher_is_better),
         ),
         tuple(rows),
-        "Seconds are those of the whole run, with loading the weights and without draws that were "
-        "stored before; they are known where a run had one task alone.",
+        "Seconds are those of answering, without loading the weights, and known where a run had "
+        "one task alone. Those of fewer draws are their share of all draws' seconds, which is a "
+        "lower bound: a clip is read once, for few draws as for many.",
     )
 
 

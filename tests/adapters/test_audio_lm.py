@@ -1,8 +1,9 @@
 """Requests of the harness -> pools of draws, seen through a scripted backend."""
 
+import itertools
 import logging
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from lm_eval.api.model import CachingLM
 from ambi_tasks.audio import AudioArgument, Clip
 from ambi_tasks.errors import UserError
 from model_adapters.audio_lm import AudioLM
-from model_adapters.backend import Backend, Capabilities, DrawOrder
+from model_adapters.backend import Answer, Backend, Capabilities, DrawOrder
 from model_adapters.draws import Draw
 from model_adapters.harness import model_class
 from model_adapters.scripted import ScriptedBackend
@@ -75,6 +76,28 @@ def test_draws_carry_their_evidence_through_pickle(scripted: ScriptedBackend, cl
         assert copied.log_likelihood == -10.0
         assert copied.finish_reason == "stop"
         assert len(copied.clip_sha256) == 64
+
+
+def test_seconds_are_of_answering_and_not_of_loading(
+    clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count()  # a second passes whenever somebody looks
+    monkeypatch.setattr("model_adapters.audio_lm.time.perf_counter", lambda: next(clock))
+
+    class Slow(ScriptedBackend):
+        def draw(self, orders: Sequence[DrawOrder]) -> Iterator[tuple[int, int, Answer]]:
+            for _ in range(100):
+                next(clock)  # loading the weights
+            return self._answers(super().draw(orders))
+
+        def _answers(self, drawn: Iterator[Any]) -> Iterator[Any]:
+            for one in drawn:
+                next(clock)
+                yield one
+
+    model = AudioLM(Slow(numbered))
+    model.generate_until(clone(request(clip, SAMPLED, repeats=3)), disable_tqdm=True)
+    assert model.get_model_info()["draws"]["seconds"] == 4.0
 
 
 def test_tasks_that_ask_the_same_share_draws(scripted: ScriptedBackend, clip: Clip) -> None:

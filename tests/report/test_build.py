@@ -94,6 +94,28 @@ def test_the_curve_ends_at_the_run(built):
     assert float(found[0]["js"]) == pytest.approx(float(found[-1]["js"]))
 
 
+def test_the_curve_over_seconds_of_a_run_of_one_task(built, own_run, tmp_path):
+    assert {row["seconds"] for row in rows(built, "demo-compute")} == {
+        ""
+    }  # eight tasks share draws
+    for log in own_run.rglob("samples_*"):
+        if f"samples_{TASK}_" not in log.name:
+            log.unlink()
+    (results,) = own_run.rglob("results_*.json")
+    content = json.loads(results.read_text(encoding="utf-8"))
+    content["configs"] = {TASK: content["configs"][TASK]}
+    content["config"]["draws"]["seconds"] = 2.0
+    for other in ("verdicts", "scores"):
+        del content["config"][other]
+    results.write_text(json.dumps(content), encoding="utf-8")
+    drawn = content["config"]["draws"]
+    whole = 2.0 * (1 + drawn["stored"] / drawn["drawn"]) / content["results"][TASK]["sample_len"]
+    alone = build(own_run, tmp_path / "report")
+    found = [float(row["seconds"]) for row in rows(alone, "demo-compute")]
+    assert found == pytest.approx([whole, whole / 6, whole / 3, whole / 1.5, whole])
+    assert "seconds per utterance" in alone.page.read_text(encoding="utf-8")
+
+
 def test_failures_are_all_counted(built, harness_run):
     for log in find_logs(harness_run).tasks:
         run = read_run(log)

@@ -49,13 +49,32 @@ def test_tokens_of_points(tmp_path):
     assert (found.candidates, found.tokens, found.seconds) == (4.0, 28.0, None)
 
 
-def test_seconds_are_those_of_a_run_of_one_task(tmp_path):
+DRAWN = {"drawn": 6, "stored": 2, "seconds": 6.0}
+VERDICTS = {"drawn": 5, "stored": 0, "seconds": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "tasks", "seconds"),
+    [
+        ({"draws": DRAWN}, 1, 2.0),  # 8 s for all 8, of 4 utterances
+        ({"draws": DRAWN, "verdicts": VERDICTS}, 1, 2.5),
+        ({"draws": DRAWN, "verifier": {"verdicts": VERDICTS, "model_name": "judge"}}, 1, 2.5),
+        ({"scores": {"scored": 16, "stored": 0, "seconds": 1.0}}, 1, 0.25),
+        ({"draws": DRAWN}, 2, None),  # which may have shared draws
+        ({"draws": {**DRAWN, "drawn": 0}}, 1, None),
+        ({"draws": DRAWN, "verdicts": {**VERDICTS, "drawn": 0}}, 1, None),
+        ({"draws": {"drawn": 6, "stored": 2}}, 1, None),
+        ({"draws": {**DRAWN, "seconds": float("nan")}}, 1, None),
+        ({"draws": {**DRAWN, "seconds": "long"}}, 1, None),
+        ({"draws": "many", "verifier": "one"}, 1, None),
+        ({}, 1, None),
+    ],
+)
+def test_seconds_are_those_of_answering(tmp_path, settings, tasks, seconds):
     (log,) = find_logs(write_run(tmp_path, {"ambi_demo_sc": sc_lines(4)})).tasks
     run = read_run(log)
-    alone = dataclasses.replace(run, log=dataclasses.replace(log, seconds=8.0))
-    assert cost(alone).seconds == 2.0
-    many = dataclasses.replace(run, log=dataclasses.replace(log, seconds=8.0, tasks_of_run=2))
-    assert cost(many).seconds is None
+    log = dataclasses.replace(log, settings=settings, tasks_of_run=tasks)
+    assert cost(dataclasses.replace(run, log=log)).seconds == seconds
 
 
 def test_no_curve_of_a_corpus_metric_or_a_single_answer(tmp_path):
