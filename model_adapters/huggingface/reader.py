@@ -198,11 +198,7 @@ class Reader:
 
     def _expanded(self, text: str, first: Sequence[int]) -> list[int]:
         """Tokens of a text, with as many for each clip as in the first conversation."""
-        audio = (
-            self._model.config.audio_token_id
-            if hasattr(self._model.config, "audio_token_id")
-            else None
-        )
+        audio = getattr(self._model.config, "audio_token_id", None)
         runs = iter(_runs(first, audio))
         tokens: list[int] = []
         for token in self._processor.tokenizer(text).input_ids:

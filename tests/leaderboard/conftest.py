@@ -1,28 +1,18 @@
 """A run of every strategy on the bundled corpus, its submissions, and nobody's own corpora."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import lm_eval
-import numpy as np
 import pytest
-from lm_eval.loggers import EvaluationTracker
-from lm_eval.tasks import TaskManager
 
 from ambi_tasks.leaderboard.making import Details, make_submitter, submissions_of
 from ambi_tasks.leaderboard.truth import board_corpora
 from ambi_tasks.leaderboard.writing import write_submission
-from ambi_tasks.plugin import tasks_path
-from ambi_tasks.strategies import all_strategies
-from model_adapters.audio_lm import AudioLM
-from model_adapters.backend import DrawOrder
-from model_adapters.scripted import ScriptedBackend
+from tests.scripted_run import run_all_strategies
 
 DETAILS = Details(name="Scripted 1B", organization="Example Lab", parameters=10**9)
-LABELS = ["neutral", "happy", "angry", "sad"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,35 +24,11 @@ def no_corpora() -> Iterator[None]:
         yield
 
 
-def _answer(order: DrawOrder, index: int) -> str:
-    """An answer that depends on what is asked and on the index; some cannot be read."""
-    digest = hashlib.sha256(f"{order.key}{index}".encode()).digest()
-    if digest[0] < 25:
-        return "I would rather not say."
-    if "from 0 (wrong throughout)" in order.conversation[-1].text:
-        return str(digest[1] % 11)
-    shares = np.random.default_rng(list(digest)).dirichlet(np.ones(4))
-    return json.dumps(dict(zip(LABELS, shares.tolist(), strict=True)))
-
-
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run of all strategies on the bundled corpus, with answers from a script."""
     folder = tmp_path_factory.mktemp("results")
-    tracker = EvaluationTracker(output_path=str(folder))
-    results = lm_eval.simple_evaluate(
-        model=AudioLM(ScriptedBackend(_answer, lambda _, text: -float(len(text)))),
-        tasks=[f"ambi_demo_{name}" for name in all_strategies()],
-        task_manager=TaskManager(
-            include_path=tasks_path(), include_defaults=False, metadata={"draws": 4}
-        ),
-        evaluation_tracker=tracker,
-        bootstrap_iters=10,
-    )
-    samples = results.pop("samples")
-    tracker.save_results_aggregated(results, samples)
-    for task, lines in samples.items():
-        tracker.save_results_samples(task, lines)
+    run_all_strategies(folder, bootstrap_iters=10, draws=4)
     path = next(folder.rglob("results_*.json"))
     content = json.loads(path.read_text(encoding="utf-8"))
     content.setdefault("date", 1_767_323_045.0)
