@@ -94,9 +94,12 @@ class TaskLog:
         Draws that were kept by earlier runs count as much as those that were made. None where the
         results do not say, where nothing was made, and where several tasks may have shared draws.
         """
-        verifier = _mapping(self.settings.get("verifier")) or {}
-        kinds = [(made, one.get(kind)) for kind, made in _MADE for one in (self.settings, verifier)]
-        found = [_whole_work(made, counts) for made, counts in kinds if counts is not None]
+        found = [
+            _whole_work(made, part[kind])
+            for part in _models_of(self.settings)
+            for kind, made in _MADE
+            if kind in part
+        ]
         if self.tasks_of_run != 1 or not found or None in found:
             return None
         return math.fsum(one for one in found if one is not None)
@@ -254,8 +257,22 @@ def _mapping(value: Any) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-_MADE = (("draws", "drawn"), ("verdicts", "drawn"), ("scores", "scored"))
+_MADE = (
+    ("draws", "drawn"),
+    ("verdicts", "drawn"),
+    ("transcripts", "drawn"),
+    ("scores", "scored"),
+)
 """What the results count of a model's work, and what they call those that the run made."""
+
+
+def _models_of(settings: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A model's record, and those of the models that it uses."""
+    yield settings
+    for name in ("verifier", "recogniser"):
+        used = _mapping(settings.get(name))
+        if used is not None:
+            yield from _models_of(used)
 
 
 def _whole_work(made: str, counts: Any) -> float | None:

@@ -59,6 +59,8 @@ VERDICTS = {"drawn": 5, "stored": 0, "seconds": 2.0}
         ({"draws": DRAWN}, 1, 2.0),  # 8 s for all 8, of 4 utterances
         ({"draws": DRAWN, "verdicts": VERDICTS}, 1, 2.5),
         ({"draws": DRAWN, "verifier": {"verdicts": VERDICTS, "model_name": "judge"}}, 1, 2.5),
+        ({"draws": DRAWN, "recogniser": {"transcripts": {**VERDICTS, "stored": 5}}}, 1, 3.0),
+        ({"draws": DRAWN, "recogniser": {"transcripts": {**VERDICTS, "drawn": 0}}}, 1, None),
         ({"scores": {"scored": 16, "stored": 0, "seconds": 1.0}}, 1, 0.25),
         ({"draws": DRAWN}, 2, None),  # which may have shared draws
         ({"draws": {**DRAWN, "drawn": 0}}, 1, None),
