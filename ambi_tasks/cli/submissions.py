@@ -149,7 +149,7 @@ def validate(
 
     The exit code is 0 where all is well, 1 where there is a fault, 2 where there are warnings.
     """
-    from ambi_tasks.leaderboard.board import look_alike, read_board  # noqa: PLC0415 - numpy is slow
+    from ambi_tasks.leaderboard.board import look_alike, read_board, twin  # noqa: PLC0415 - numpy is slow
     from ambi_tasks.leaderboard.comment import markdown_comment  # noqa: PLC0415
     from ambi_tasks.leaderboard.reading import read_submission  # noqa: PLC0415
     from ambi_tasks.leaderboard.validation import examine  # noqa: PLC0415
@@ -163,9 +163,10 @@ def validate(
                 for folder in bar.track(folders, description="Submissions")
             ]
         present = read_board(against, roots, thorough=False) if against else None
-        for one in examined:
-            if present and one.entry and (found := look_alike(one.entry, present)):
-                stray.append(found)
+        seen: dict[str, str] = {}
+        for entry in (one.entry for one in examined if one.entry):
+            alike = look_alike(entry, present) if present else None
+            stray += filter(None, (twin(entry, seen), alike))
         if report is not None:
             text = markdown_comment(examined, stray, present)
             try:
@@ -221,9 +222,11 @@ def _sentence(finding: "Finding") -> Text:
 
 
 def _scores(examined: "Examined") -> Table:
+    from ambi_tasks.leaderboard.scores import entry_scores  # noqa: PLC0415 - numpy is slow
+
     assert examined.entry is not None
     table = new_table("metric", "value", "95 % interval")
-    for name, record in sorted(examined.entry.submission.scores.items()):
+    for name, record in sorted(entry_scores(examined.entry).items()):
         if record.value is not None:
             known = record.low is not None and record.high is not None
             interval = f"{record.low:.4f} to {record.high:.4f}" if known else "-"

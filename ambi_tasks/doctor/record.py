@@ -34,6 +34,18 @@ _WORST_FIRST: tuple[tuple[CheckVerdict, Verdict], ...] = (
 )
 
 
+def verdict_of(checks: Mapping[str, CheckVerdict]) -> Verdict:
+    """`deaf`, else `fails` if any check fails, else `warnings` if any warns, else `healthy`.
+
+    Args:
+        checks: Name -> what came of it.
+    """
+    if {name for name, said in checks.items() if said == "fail"} >= set(HEARING):
+        return "deaf"
+    found = set(checks.values())
+    return next((of for one, of in _WORST_FIRST if one in found), "healthy")
+
+
 class _Part(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
@@ -91,11 +103,7 @@ class Examination(_Part):
     @property
     def verdict(self) -> Verdict:
         """`deaf`, else `fails` if any check fails, else `warnings` if any warns, else `healthy`."""
-        failed = {check.name for check in self.checks if check.verdict == "fail"}
-        if failed >= set(HEARING):
-            return "deaf"
-        found = {check.verdict for check in self.checks}
-        return next((of for one, of in _WORST_FIRST if one in found), "healthy")
+        return verdict_of({check.name: check.verdict for check in self.checks})
 
     def check(self, name: str) -> Check:
         """The check of a name."""

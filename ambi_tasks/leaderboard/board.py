@@ -67,15 +67,25 @@ def read_board(
         if examined.entry is None:
             refused.extend(one for one in examined.findings if one.severity == "fault")
             continue
-        key = examined.entry.key
-        if other := seen.get(key.casefold()):
-            refused.append(
-                Finding("fault", key, "", f"differs from {other} in upper and lower case alone")
-            )
+        if found_twin := twin(examined.entry, seen):
+            refused.append(found_twin)
             continue
-        seen[key.casefold()] = key
         accepted.append(examined.entry)
     return Board(tuple(sorted(accepted, key=lambda one: one.key)), tuple(refused))
+
+
+def twin(entry: Entry, seen: dict[str, str]) -> Finding | None:
+    """Tell of an entry whose key differs from another one's in upper and lower case alone.
+
+    Args:
+        entry: The next one.
+        seen: Case-folded keys of those before it -> key; it is added.
+    """
+    other = seen.setdefault(entry.key.casefold(), entry.key)
+    if other == entry.key:
+        return None
+    said = f"differs from {other} in upper and lower case alone"
+    return Finding("fault", entry.key, "", said)
 
 
 def look_alike(entry: Entry, board: Board) -> Finding | None:
@@ -87,9 +97,12 @@ def look_alike(entry: Entry, board: Board) -> Finding | None:
     """
     name = entry.key.partition("/")[0]
     others = {one.key.partition("/")[0] for one in board.entries} - {name}
-    for other in sorted(others):
+    for other in sorted(others, key=lambda one: (one.casefold() != name.casefold(), one)):
         if looks(other) == looks(name):
             file = f"{entry.key}/{SUBMISSION}"
+            if other.casefold() == name.casefold():
+                said = f"is {other} on the board, in another upper and lower case"
+                return Finding("fault", file, "model.name", said)
             said = f"{name} looks like {other}, which is on the board"
             return Finding("warning", file, "model.name", said)
     return None
@@ -147,4 +160,4 @@ def _below(board: Path, start: Path, levels: int) -> Iterator[Path | Finding]:
 
 
 def _key(board: Path, path: Path) -> str:
-    return "/".join(quoted(part, 100)[1:-1] for part in path.relative_to(board).parts)
+    return "/".join(quoted(part, 200)[1:-1] for part in path.relative_to(board).parts)

@@ -42,9 +42,13 @@ class Entry:
         return not isinstance(self.submission, ModelSubmission)
 
     @property
-    def comparable(self) -> tuple[str, str]:
-        """Entries compare only where these are equal: the corpus, and the hash of its truth."""
-        return self.submission.corpus.name, self.submission.corpus.manifest_sha256
+    def comparable(self) -> tuple[str, str, str]:
+        """Entries compare only where these are equal: the corpus, the hash of its truth, its rule.
+
+        The rule is part of the hash, but without votes nobody knows whether a hash is true.
+        """
+        corpus = self.submission.corpus
+        return corpus.name, corpus.manifest_sha256, corpus.label_rule.model_dump_json()
 
     @property
     def expires(self) -> datetime.date | None:
@@ -52,13 +56,14 @@ class Entry:
         submission = self.submission
         if not isinstance(submission, ModelSubmission) or submission.model.weights == "open":
             return None
-        return submission.evaluated + datetime.timedelta(days=VALID_DAYS)
+        valid = datetime.timedelta(days=VALID_DAYS)
+        return min(submission.evaluated, datetime.date.max - valid) + valid
 
     def ranks(self, on: datetime.date) -> bool:
         """Whether it takes part in ranks on a day.
 
-        References do not, nor what has expired, what was trained on the corpus's labels, and
-        controls.
+        References do not, nor what has expired or would expire later by a day that is yet to come,
+        what was trained on the corpus's labels, and controls.
 
         Args:
             on: The day.
@@ -68,7 +73,7 @@ class Entry:
             return False
         if submission.training.saw_corpus == "labels":
             return False
-        return self.expires is None or on < self.expires
+        return self.expires is None or submission.evaluated <= on < self.expires
 
     @property
     def run(self) -> Run | None:

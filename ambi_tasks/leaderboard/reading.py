@@ -88,7 +88,7 @@ def read_submission(folder: Path) -> Reading:
         folder: `<org>__<model>/<corpus>/<strategy>`, anywhere.
     """
     place = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
-    key = "/".join(quoted(part, 100)[1:-1] for part in place.parts[-LEVELS:])
+    key = "/".join(quoted(part, 200)[1:-1] for part in place.parts[-LEVELS:])
     found = _Findings(key)
     _check_folders(place, found)
     if found.all:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ambi_tasks.doctor.record import HEARING
+from ambi_tasks.doctor.record import HEARING, verdict_of
 from ambi_tasks.errors import UserError
 from ambi_tasks.leaderboard.answers import check_answers
 from ambi_tasks.leaderboard.baselines import ceiling_scores, floor_predictions
@@ -231,6 +231,8 @@ def _check_model(
                 f"prompts.{number}.sha256",
                 f"is not the hash of version {prompt.version} of the prompt '{prompt.id}'",
             )
+    if submission.evaluated > (made := submission.submitter.date):
+        found.fault("evaluated", f"is {submission.evaluated}, after submitter.date, {made}")
     model = submission.model
     if model.weights == "open" and model.revision is None and model.sha256 is None:
         found.warn("model.revision", "neither revision nor sha256 says which weights these were")
@@ -262,7 +264,8 @@ def _check_doctor(submission: ModelSubmission, found: _Findings) -> None:
         found.warn("doctor", "nobody examined whether the model hears: run `ambi doctor` before it")
         return
     failed = [name for name, said in doctor.checks.items() if said == "fail"]
-    if doctor.verdict == "deaf":
+    follows = verdict_of(doctor.checks)
+    if "deaf" in (doctor.verdict, follows):
         found.fault("doctor.verdict", "the model does not hear the clips")
     elif not failed and doctor.verdict == "fails":
         found.fault("doctor.verdict", "is 'fails', but no check is")
@@ -272,6 +275,8 @@ def _check_doctor(submission: ModelSubmission, found: _Findings) -> None:
         )
     elif failed:
         found.warn("doctor.verdict", f"the model fails checks: {', '.join(failed)}")
+    elif doctor.verdict != follows:
+        found.fault("doctor.verdict", f"is '{doctor.verdict}', but '{follows}' by its checks")
     if doctor.verdict != "deaf" and doctor.checks.keys().isdisjoint(HEARING):
         found.fault("doctor.checks", "there is none of its hearing")
 
@@ -368,9 +373,16 @@ def _check_scores_known(submission: Submission, found: _Findings) -> None:
                 found.fault(f"{place}.{name}", "there is no such metric")
                 continue
             low, high = metrics[name].bounds
-            value = record.value
+            value, width = record.value, high - low
             if value is not None and not low - _EXACTLY <= value <= high + _EXACTLY:
                 found.fault(f"{place}.{name}", f"{value:g} is outside {low:g} to {high:g}")
+            # Intervals of a linearised metric may leave the bounds, by less than these span.
+            ends = [end for end in (record.low, record.high) if end is not None]
+            if any(not low - width <= end <= high + width for end in ends):
+                found.fault(f"{place}.{name}", f"the interval is far outside {low:g} to {high:g}")
+            if record.se is not None and record.se > width:
+                said = f"the standard error {record.se:g} is more than {low:g} to {high:g} span"
+                found.fault(f"{place}.{name}", said)
             if None not in (record.low, record.high) and record.low > record.high:  # type: ignore[operator]
                 found.fault(f"{place}.{name}", "the interval ends before it begins")
 

@@ -194,3 +194,30 @@ def test_board_references_of_what_there_is_not(tmp_path):
 def test_board_schema_and_manifest():
     assert json.loads(ambi("board", "schema").stdout)["discriminator"]
     assert json.loads(ambi("board", "manifest", "demo").stdout)["demo default"]["utterances"] == 60
+
+
+def test_validate_says_its_own_intervals(entry):
+    edit(entry, "scores.js.low", 0.0)
+    edit(entry, "scores.js.high", 1.0)
+    result = ambi("validate", entry)
+    assert result.exit_code == 2
+    (js,) = (row for row in rows(result.stdout) if row.startswith("js "))
+    assert "0.0000" not in js
+    assert "1.0000" not in js
+
+
+def test_validate_refuses_what_differs_in_case_alone(board, entry, tmp_path):
+    """The board could show but one of them."""
+    if (board / "submissions" / KEY.upper()).exists():
+        pytest.skip("the file system does not tell upper case from lower case")
+    other = tmp_path / "new" / "submissions" / "example-Lab__Scripted-1B" / "demo" / "sc"
+    shutil.copytree(entry, other)
+    edit(other, "model.organization", "example Lab")
+    result = ambi("validate", other, "--against", board)
+    assert result.exit_code == 1
+    assert "is Example-Lab__Scripted-1B on the board, in another upper and lower case" in " ".join(
+        rows(result.stdout)
+    )
+    result = ambi("validate", entry, other)
+    assert result.exit_code == 1
+    assert "in upper and lower case alone" in " ".join(rows(result.stdout))

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,24 @@ def test_a_record_of_every_eval_ever(entries):
     json.dumps(record, allow_nan=False)
 
 
+def test_no_two_records_have_one_name(entries):
+    """Variants, and models of one checkpoint, are evaluations of their own."""
+    one = entries["sc"]
+    variant = replace(one, key=f"{one.key}--hot")
+    quantised = replace(one, key=one.key.replace("-1B", "-1B-4-bit"))
+    names = {record_of(each, NOW)["evaluation_id"] for each in (one, variant, quantised)}
+    assert len(names) == 3
+
+
+def test_decoding_of_strangers_is_of_the_types_of_the_schema(entries):
+    decoding = {"temperature": "hot", "top_p": True, "max_gen_toks": 2.5, "min_p": 0.1}
+    one = entries["sc"]
+    submission = one.submission.model_copy(update={"decoding": decoding})
+    record = record_of(replace(one, submission=submission), NOW)
+    arguments = record["evaluation_results"][0]["generation_config"]["generation_args"]
+    assert set(arguments) == {"execution_command"}
+
+
 def test_hugging_face_reads_what_it_is_given(entries):
     text = yaml_of(entries["sc"], dataset="someone/board", url="https://example.org/board")
     read = parse_eval_result_entries(yaml.safe_load(text))
@@ -104,6 +123,24 @@ def test_the_table_is_in_order_and_says_what_is_what(entries):
     values = [float(line.split("|")[3].split()[0]) for line in rows]
     assert values == sorted(values)
     assert len(values) == len(entries)
+
+
+def test_tables_say_what_is_not_by_default(entries):
+    one = entries["sc"]
+    crema_d = next(each for each in read_board(BOARD).entries if "uniform/crema_d" in each.key)
+    corpus = crema_d.submission.corpus
+    faces = corpus.model_copy(
+        update={"options": {**corpus.options, "modality": "face"}, "manifest_sha256": "0" * 64}
+    )
+    both = [
+        replace(one, submission=one.submission.model_copy(update={"corpus": record}))
+        for record in (faces, corpus)
+    ]
+    titles = [line for line in markdown_tables(both).splitlines() if line.startswith("**")]
+    assert titles == [
+        "**CREMA-D**, 7,441 utterances",
+        "**CREMA-D**, modality=face, 7,441 utterances",
+    ]
 
 
 def test_the_badge_counts_models_not_references(entries):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ambi_tasks.corpora.corpus import get_corpus
-from ambi_tasks.doctor.record import Verdict
+from ambi_tasks.doctor.record import HEARING, Verdict
 from ambi_tasks.leaderboard.entry import run_of
 from ambi_tasks.leaderboard.making import make_submitter
 from ambi_tasks.leaderboard.predictions import COUNTS, Predictions, predictions_to_csv
@@ -69,12 +69,31 @@ def test_an_honest_submission_has_no_fault(entry):
     ]
 
 
+def test_names_may_be_as_long_as_the_schema_lets_them(entry):
+    edit(entry, "model.organization", "O" * 96)
+    edit(entry, "model.name", "M" * 96)
+    there = entry.parents[2] / f"{'O' * 96}__{'M' * 96}" / "demo"
+    there.mkdir(parents=True)
+    assert faults(entry.rename(there / "walmv")) == []
+
+
 CHANGES = {
     "another score": ("scores.js.value", 0.0123, "scores.js: is 0.0123, but 0."),
     "a score of a stratum": ("strata.low.js.value", 0.5, "strata.low.js: is 0.5, but 0."),
     "an unknown metric": ("scores.fame", {"value": 1.0}, "scores.fame: there is no such metric"),
     "a score out of bounds": ("scores.acc.value", 1.5, "scores.acc: 1.5 is outside 0 to 1"),
     "an interval the wrong way": ("scores.acc.low", 99.0, "scores.acc: the interval ends before"),
+    "an interval out of bounds": ("scores.js.low", -1e15, "scores.js: the interval is far outside"),
+    "an error out of bounds": (
+        "scores.js.se",
+        1e15,
+        "scores.js: the standard error 1e+15",
+    ),
+    "a run after its submission": (
+        "evaluated",
+        "9999-12-31",
+        "evaluated: is 9999-12-31, after",
+    ),
     "an unknown corpus": ("corpus.name", "table", "corpus.name: the board has no corpus 'table'"),
     "an unknown option": ("corpus.options", {"a": "b"}, "corpus.options: the demo corpus has no"),
     "another rule": ("corpus.label_rule.min_votes", 3, "corpus.label_rule: the label rule is none"),
@@ -260,6 +279,9 @@ def examined(entry, verdict, **checks):
         ("deaf", {"hears_silence": "fail"}, "doctor.verdict: the model does not hear the clips"),
         ("healthy", {"hears_silence": "fail"}, "is 'healthy', but checks fail: hears_silence"),
         ("fails", {}, "is 'fails', but no check is"),
+        ("healthy", {"repeats": "warning"}, "is 'healthy', but 'warnings' by its checks"),
+        ("warnings", {}, "is 'warnings', but 'healthy' by its checks"),
+        ("fails", dict.fromkeys(HEARING, "fail"), "the model does not hear the clips"),
         ("fine", {}, "doctor.verdict: input should be 'healthy'"),
         ("healthy", {"repeats": "perhaps"}, "doctor.checks.repeats: input should be 'ok'"),
     ],

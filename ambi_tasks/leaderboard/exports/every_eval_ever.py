@@ -45,7 +45,7 @@ def record_of(
     task = f"ambi_{submission.corpus.name}_{submission.strategy.name}"
     return {
         "schema_version": SCHEMA_VERSION,
-        "evaluation_id": f"{task}/{model}/{moment}",
+        "evaluation_id": f"{_unique(entry.key)}/{moment}",
         "evaluation_timestamp": submission.evaluated.isoformat(),
         "retrieved_timestamp": moment,
         "source_metadata": {
@@ -79,6 +79,15 @@ def model_id(submission: ModelSubmission) -> str:
     if checkpoint is not None and "/" in checkpoint:
         return checkpoint
     return f"{folder_name(submission.model.organization)}/{folder_name(submission.model.name)}"
+
+
+def _unique(key: str) -> str:
+    """`<task>[--<variant>]/<organization>/<model>`: no other entry of the board has it.
+
+    The checkpoint would not tell a model from its quantised self.
+    """
+    model, corpus, strategy = key.split("/")
+    return f"ambi_{corpus}_{strategy}/{model.replace('__', '/')}"
 
 
 def _relationship(submission: ModelSubmission) -> str:
@@ -173,9 +182,15 @@ def _uncertainty(record: ScoreRecord, submission: ModelSubmission) -> dict[str, 
 
 def _generation(submission: ModelSubmission) -> dict[str, Any]:
     decoding = submission.decoding
-    names = {"temperature": "temperature", "top_p": "top_p", "max_gen_toks": "max_tokens"}
+    names: dict[str, tuple[str, type]] = {
+        "temperature": ("temperature", float),
+        "top_p": ("top_p", float),
+        "max_gen_toks": ("max_tokens", int),
+    }
     arguments = {
-        theirs: decoding[ours] for ours, theirs in names.items() if decoding.get(ours) is not None
+        theirs: decoding[ours]
+        for ours, (theirs, kind) in names.items()
+        if type(decoding.get(ours)) in (int, kind)  # a stranger may have written anything else
     }
     prompts = {f"prompt_{one.role}": f"{one.id} {one.sha256}" for one in submission.prompts}
     fields = {f"strategy_{name}": value for name, value in submission.strategy.fields.items()}

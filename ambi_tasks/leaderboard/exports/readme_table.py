@@ -1,12 +1,11 @@
 """The board as a Markdown table, for a README."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 from ambi_tasks.leaderboard.entry import Entry
 from ambi_tasks.leaderboard.scores import ScoresOf, entry_scores
 from ambi_tasks.leaderboard.submission import ModelSubmission, ReferenceSubmission, ScoreRecord
-from ambi_tasks.leaderboard.truth import board_corpora
+from ambi_tasks.leaderboard.truth import board_corpora, run_metadata
 from ambi_tasks.metrics import get_metric
 
 METRICS = ("js", "bc", "r2", "acc")
@@ -25,7 +24,7 @@ def markdown_tables(
     metrics: Sequence[str] = METRICS,
     scores_of: ScoresOf = entry_scores,
 ) -> str:
-    """A table for each corpus (and label rule), best entries first.
+    """A table for each corpus, options and label rule, those by default first; best entries first.
 
     Args:
         entries: Of a board.
@@ -34,11 +33,11 @@ def markdown_tables(
         scores_of: Where the scores of an entry come from.
     """
     shown = [one for one in entries if demo or one.submission.corpus.name != "demo"]
-    shown.sort(key=lambda one: one.comparable)
-    tables = [
-        "\n".join(_table(list(group), metrics, scores_of))
-        for _, group in groupby(shown, key=lambda one: one.comparable)
-    ]
+    groups: dict[tuple[str, ...], list[Entry]] = {}
+    for one in shown:
+        groups.setdefault(one.comparable, []).append(one)
+    ordered = sorted(groups.items(), key=lambda pair: (pair[0][0], _chosen(pair[1][0]), pair[0]))
+    tables = ["\n".join(_table(group, metrics, scores_of)) for _, group in ordered]
     return "\n\n".join(tables) + "\n"
 
 
@@ -49,7 +48,8 @@ def _table(entries: Sequence[Entry], metrics: Sequence[str], scores_of: ScoresOf
     title = board_corpora()[entries[0].submission.corpus.name].title
     demo = " (demonstration, no benchmark)" if title == "The demo corpus" else ""
     arrows = [f"{name} {'↑' if get_metric(name).higher_is_better else '↓'}" for name in metrics]
-    yield f"**{title}**{demo}, {entries[0].submission.corpus.utterances:,} utterances"
+    utterances = f"{entries[0].submission.corpus.utterances:,} utterances"
+    yield f"**{title}**{demo}{_chosen(entries[0])}, {utterances}"
     yield ""
     yield "| model | strategy | " + " | ".join(arrows) + " | scores |"
     yield "|---|---|" + "--:|" * len(metrics) + "---|"
@@ -57,6 +57,12 @@ def _table(entries: Sequence[Entry], metrics: Sequence[str], scores_of: ScoresOf
         name, strategy = _names(entry)
         cells = [_cell(scores.get(metric)) for metric in metrics]
         yield "| " + " | ".join([name, strategy, *cells, entry.status]) + " |"
+
+
+def _chosen(entry: Entry) -> str:
+    """What is not by default of the corpus; empty where all is."""
+    chosen = run_metadata(entry.submission.corpus)
+    return "".join(f", {name}={value}" for name, value in chosen.items()).replace("_", "\\_")
 
 
 def _names(entry: Entry) -> tuple[str, str]:

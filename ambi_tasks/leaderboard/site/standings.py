@@ -181,7 +181,7 @@ def standings(
     Returns:
         Those of a corpus together, the default options and label rule first.
     """
-    groups: dict[tuple[str, str], list[Entry]] = {}
+    groups: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.comparable, []).append(entry)
     order = list(board_corpora())
@@ -199,8 +199,8 @@ def standings(
 
 
 def _standings(group: Sequence[Entry], day: datetime.date, resamples: int, step: Step) -> Standings:
-    first = group[0]
-    truth = next((entry.truth for entry in group if entry.truth is not None), None)
+    known = next((entry for entry in group if entry.truth is not None), group[0])
+    corpus, truth = known.submission.corpus, known.truth
     scored = []
     for entry in group:
         run = entry.run
@@ -224,13 +224,13 @@ def _standings(group: Sequence[Entry], day: datetime.date, resamples: int, step:
     models = [
         replace(one, rank=ranks.get(one.entry.key), gain=gains.get(one.entry.key)) for one in models
     ]
-    known = {one.entry.key: one for one in placed}
+    by_key = {one.entry.key: one for one in placed}
     return Standings(
-        corpus=first.submission.corpus,
-        rule=rule_name(first.submission.corpus),
+        corpus=corpus,
+        rule=rule_name(corpus),
         models=tuple(sorted(models, key=_order)),
         references={
-            name: known[references[name].entry.key]
+            name: by_key[references[name].entry.key]
             for name in ("uniform", FLOOR, CEILING)
             if name in references
         },
@@ -248,6 +248,8 @@ def _apart(entry: Entry, day: datetime.date) -> str:
         return "control that cannot hear the voice"
     if submission.training.saw_corpus == "labels":
         return "trained on the corpus's labels"
+    if submission.evaluated > day:
+        return f"dated {submission.evaluated}, a day to come"
     return f"expired on {entry.expires}"
 
 

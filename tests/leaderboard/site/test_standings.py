@@ -203,6 +203,41 @@ def test_who_takes_no_part_is_shown_without_a_rank(written: Written):
     assert not any(one.entry.key in on_front for one in group.models if one.apart)
 
 
+def dated(entry, day):
+    return replace(entry, submission=entry.submission.model_copy(update={"evaluated": day}))
+
+
+@pytest.mark.parametrize("day", [DAY + datetime.timedelta(days=1), datetime.date.max])
+def test_a_day_to_come_is_no_way_around_expiry(written: Written, day: datetime.date):
+    closed = next(one for one in written.board.entries if "Closed-Pro" in one.key)
+    (group,) = standings([dated(closed, day)], DAY, resamples=10)
+    assert group.models[0].apart == f"dated {day}, a day to come"
+    assert group.models[0].rank is None
+
+
+def test_a_false_hash_moves_nobody(written: Written):
+    """An entry whose votes nobody has says another one's hash, with a label rule of its own."""
+    entries = [one for one in written.board.entries if "/crema_d/" in one.key]
+    corpus = entries[0].submission.corpus
+    rule = corpus.label_rule.model_copy(update={"min_votes": 3})
+    false = corpus.model_copy(update={"options": {**corpus.options, "fold": "1"}})
+    first = next(one for one in entries if not one.is_reference)
+    strangers = [
+        replace(
+            first,
+            key="A__B/crema_d/direct",
+            truth=None,
+            status="self-reported",
+            submission=first.submission.model_copy(update={"corpus": record}),
+        )
+        for record in (false, corpus.model_copy(update={"label_rule": rule}))
+    ]
+    group = standings([strangers[0], *entries], DAY, resamples=10)[0]
+    assert group.is_default
+    assert group.corpus == corpus
+    assert strangers[1].comparable != first.comparable
+
+
 def test_the_committed_references_on_the_real_votes(real_root):
     board = read_board(BOARD, {"crema_d_root": str(real_root)}, thorough=False)
     group = next(one for one in standings(board.entries, DAY) if one.corpus.name == "crema_d")
