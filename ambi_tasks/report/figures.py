@@ -1,5 +1,6 @@
 """The figures of a report. Each shows what a table of `tables.py` has in numbers."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +25,10 @@ from ambi_tasks.statistics import Score
 
 _WIDTH = 6.4  # inches; a page shows it at 100 per inch
 _ROW = 0.26
+_LINE = 0.15  # of text
+_BESIDE = 44  # characters that fit beside an axis
+_THIRD = 22  # characters that fit into a third of the width
+_CELL = 0.5  # inches that a score in a heat map takes
 _DARK = 0.45  # luminance on which white is read better than black
 _FEW = 2000  # utterances that can be drawn one by one
 _DENSITY = LinearSegmentedColormap.from_list(  # grey, so that it is seen on white and on black
@@ -39,6 +44,21 @@ def _text(analysis: Analysis, run: LoggedRun) -> str:
     if len(models) == 1:
         return label.strategy
     return label.model if len(strategies) == 1 else f"{label.strategy}, {label.model}"
+
+
+def _texts(analysis: Analysis, runs: Sequence[LoggedRun], width: int) -> tuple[list[str], float]:
+    """Names of the runs in lines that are no wider, and the inches that a name then needs more."""
+    return _in_lines([_text(analysis, one) for one in runs], width)
+
+
+def _in_lines(names: Sequence[str], width: int) -> tuple[list[str], float]:
+    broken = ["\n".join(textwrap.wrap(name, width)) for name in names]
+    return broken, _LINE * max(name.count("\n") for name in broken)
+
+
+def _legend_height(analysis: Analysis) -> float:
+    _, more = _texts(analysis, analysis.shown, _THIRD)
+    return 0.2 * (len(analysis.shown) // 3) + more * -(-len(analysis.shown) // 3)
 
 
 def _best(analysis: Analysis) -> str:
@@ -74,13 +94,12 @@ def _interval(axes: Axes, place: float, score: Score, number: int, *, label: str
 def score_figure(analysis: Analysis) -> Figure:
     """Every run's primary score with its interval, between floors and ceiling."""
     metric, scores = analysis.primary, analysis.scores
+    names, more = _texts(analysis, analysis.ordered, _BESIDE)
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        names = []
         for place, one in enumerate(analysis.ordered):
             _interval(axes, place, scores.runs[one.run.name][metric.name], 0)
-            names.append(_text(analysis, one))
         styles = {"uniform": ":", "label_prior": "--", CEILING: "-"}
         for reference, by_metric in scores.references.scores.items():
             if metric.name in by_metric:
@@ -97,7 +116,7 @@ def score_figure(analysis: Analysis) -> Figure:
         if axes.get_legend_handles_labels()[0]:
             canvas.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=8)
 
-    height = 1.1 + _ROW * len(analysis.group.runs)
+    height = 1.1 + (_ROW + more) * len(names)
     caption = f"{metric.name} of every run with its 95 % interval, between floors and human ceiling"
     return drawn(f"{analysis.slug}-scores", caption, (_WIDTH, height), draw)
 
@@ -106,6 +125,7 @@ def part_figure(analysis: Analysis, breakdown: Breakdown) -> Figure:
     """The primary score of the shown runs in each part, with intervals."""
     metric = analysis.part_metrics[0]
     shown = analysis.shown
+    texts, _ = _texts(analysis, shown, _THIRD)
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
@@ -114,7 +134,7 @@ def part_figure(analysis: Analysis, breakdown: Breakdown) -> Figure:
             for row, part in enumerate(breakdown.parts):
                 score = breakdown.scores[one.run.name][part.name][metric.name]
                 place = row - 0.4 + step * (number + 0.5)
-                _interval(axes, place, score, number, label="" if row else _text(analysis, one))
+                _interval(axes, place, score, number, label="" if row else texts[number])
         names = [f"{part.name} ({part.size:,})" for part in breakdown.parts]
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.45, -0.55)
@@ -125,7 +145,8 @@ def part_figure(analysis: Analysis, breakdown: Breakdown) -> Figure:
         grid(axes, "x")
         legend(canvas, len(shown))
 
-    height = 1.3 + len(breakdown.parts) * max(0.4, 0.13 * len(shown)) + 0.2 * (len(shown) // 3)
+    rows = max(1.2, len(breakdown.parts) * max(0.4, 0.13 * len(shown)))
+    height = 1.3 + rows + _legend_height(analysis)
     caption = f"{metric.name} by {breakdown.by}, with 95 % intervals{_best(analysis)}"
     return drawn(f"{analysis.slug}-by-{breakdown.slug}", caption, (_WIDTH, height), draw)
 
@@ -138,6 +159,7 @@ def _multiples(
 ) -> None:
     """One small picture for each of the shown runs."""
     shown = analysis.shown
+    texts, _ = _texts(analysis, shown, _THIRD)
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
     pictures = canvas.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
@@ -145,7 +167,7 @@ def _multiples(
         if number >= len(shown):
             axes.set_axis_off()
             continue
-        axes.set_title(_text(analysis, shown[number]), loc="left")
+        axes.set_title(texts[number], loc="left")
         grid(axes)
         axes.tick_params(labelbottom=number + columns >= len(shown))  # nothing is below
         draw(axes, shown[number], number)
@@ -153,7 +175,8 @@ def _multiples(
 
 def _multiples_size(analysis: Analysis) -> tuple[float, float]:
     rows = -(-len(analysis.shown) // 3)
-    return _WIDTH, 0.5 + 2.1 * rows
+    _, more = _texts(analysis, analysis.shown, _THIRD)
+    return _WIDTH, 0.5 + (2.1 + more) * rows
 
 
 def entropy_figure(analysis: Analysis) -> Figure:
@@ -252,6 +275,7 @@ def compute_figure(analysis: Analysis) -> Figure:
     metric = analysis.per_utterance
     costs = analysis.costs
     shown = analysis.shown
+    texts, _ = _texts(analysis, shown, _THIRD)
     panels = ["candidates per utterance", "generated tokens per utterance"]
     if any(costs[one.run.name].seconds for one in shown):
         panels.append("seconds per utterance")
@@ -287,7 +311,7 @@ def compute_figure(analysis: Analysis) -> Figure:
                 color=COLOURS[number],
                 marker=MARKERS[number],
                 linewidth=1.4,
-                label=_text(analysis, one),
+                label=texts[number],
             )
         for axes, name in zip(row, panels, strict=True):
             log_axis(axes)
@@ -301,7 +325,7 @@ def compute_figure(analysis: Analysis) -> Figure:
         f"{metric.name} against compute: marks are the runs, lines the mean over choices of their "
         f"sampled draws{bound}{_best(analysis)}"
     )
-    height = 3.0 + 0.2 * (len(shown) // 3)
+    height = 3.0 + _legend_height(analysis)
     return drawn(f"{analysis.slug}-compute", caption, (_WIDTH, height), draw)
 
 
@@ -320,6 +344,8 @@ def failure_figure(analysis: Analysis) -> Figure | None:
     groups = [[kind] for kind in kinds[: _MOST_KINDS - 1]]
     if rest := kinds[_MOST_KINDS - 1 :]:
         groups.append(rest)
+
+    names, more = _texts(analysis, analysis.ordered, _BESIDE)
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
@@ -341,7 +367,7 @@ def failure_figure(analysis: Analysis) -> Figure | None:
                 linewidth=0.5,
             )
             left += share
-        axes.set_yticks(range(len(rows)), [_text(analysis, one) for one in rows])
+        axes.set_yticks(range(len(rows)), names)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
         axes.set_xlabel("share of candidates that could not be read")
@@ -349,7 +375,7 @@ def failure_figure(analysis: Analysis) -> Figure | None:
         canvas.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=8)
 
     caption = "Candidates that could not be read, by kind"
-    height = 1.3 + _ROW * len(analysis.group.runs)
+    height = 1.3 + (_ROW + more) * len(names)
     return drawn(f"{analysis.slug}-failures", caption, (_WIDTH, height), draw)
 
 
@@ -397,6 +423,12 @@ def _heat_map(table: Table, metric: str, place: int) -> Figure | None:
         key=lambda name: (*strategy_place(name.partition(" ")[0]), name),
     )
     higher = get_metric(metric).higher_is_better
+    names, more = _in_lines(
+        [f"{row.corpus}: {row.model}{', reported' * row.reported}" for row in rows], _BESIDE
+    )
+    beside = 0.075 * max(len(line) for name in names for line in name.split("\n"))
+    longest = max(map(len, columns))
+    upright = longest > 8 or len(columns) > len(COLOURS)  # noqa: PLR2004 - as wide as a score
 
     def draw(canvas: Canvas) -> None:
         axes = canvas.subplots()
@@ -411,10 +443,7 @@ def _heat_map(table: Table, metric: str, place: int) -> Figure | None:
         for y, (row, shade) in enumerate(zip(rows, shades, strict=True)):
             for x, name in enumerate(columns):
                 _heat_text(axes, (x, y), row.scores.get(name), shade.get(name))
-        names = [f"{row.corpus}: {row.model}{', reported' * row.reported}" for row in rows]
-        axes.set_xticks(
-            range(len(columns)), columns, rotation=30 if len(columns) > len(COLOURS) else 0
-        )
+        axes.set_xticks(range(len(columns)), columns, rotation=90 if upright else 0)
         axes.set_yticks(range(len(rows)), names)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
@@ -423,7 +452,9 @@ def _heat_map(table: Table, metric: str, place: int) -> Figure | None:
     caption = f"{metric} by strategy, corpus and model; lighter is better, among runs on a corpus"
     if any(row.reported for row in rows):
         caption += "; numbers reported by others are not ours, and have no colour"
-    return drawn(f"matrix-{metric}", caption, (_WIDTH + 0.4, 1.0 + 0.32 * len(rows)), draw)
+    width = max(_WIDTH + 0.4, 0.2 + beside + _CELL * len(columns))
+    height = 1.0 + (0.32 + more) * len(rows) + (0.075 * longest if upright else 0)
+    return drawn(f"matrix-{metric}", caption, (width, height), draw)
 
 
 def _shades(row: _HeatRow, rows: Sequence[_HeatRow], *, higher_is_better: bool) -> dict[str, float]:

@@ -4,9 +4,12 @@ import csv
 import json
 import math
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ambi_tasks.errors import UserError
 from ambi_tasks.report.analysis import Settings
@@ -233,6 +236,43 @@ def test_names_of_attributes_are_no_paths(tmp_path):
 def test_one_utterance(tmp_path):
     found = build(write_run(tmp_path / "r", {TASK: sc_lines(1)}), tmp_path / "report")
     assert "no intervals and no ranks" in found.page.read_text("utf-8")
+
+
+CHECKPOINT = "/data/checkpoints/emotion/qwen2-audio-7b-instruct-lora-r16-lr1e-4/checkpoint-12000"
+
+
+@pytest.fixture
+def pictures(monkeypatch):
+    """Each PNG's box, and the words in it with theirs."""
+    found = []
+    save = Figure.savefig
+
+    def measure(figure, *args, **rest):
+        save(figure, *args, **rest)
+        if rest["format"] == "png":
+            figure.dpi = rest["dpi"]
+            figure.draw_without_rendering()
+            texts = [one for one in figure.findobj(Text) if re.search("[a-z]", one.get_text())]
+            boxes = [(one.get_text(), one.get_window_extent()) for one in texts]
+            shown = [(text, box) for text, box in boxes if box.width > 1]  # others are hidden
+            found.append((figure.bbox.padded(2), shown))
+
+    monkeypatch.setattr(Figure, "savefig", measure)
+    return found
+
+
+@pytest.mark.parametrize("models", [("Qwen/Qwen2-Audio-7B-Instruct", CHECKPOINT), ("again",)])
+def test_long_names_of_runs_are_read_in_every_figure(tmp_path, pictures, models):
+    for model in models:
+        for time in (TIME, "2026-01-02T03-05-00", "2026-01-02T03-06-00"):
+            write_run(tmp_path / "r", {TASK: sc_lines(6)}, model=model, time=time)
+    assert build(tmp_path / "r", tmp_path / "report").figures == len(pictures)
+    for paper, texts in pictures:
+        for text, box in texts:
+            assert paper.fully_contains(*box.min), text
+            assert paper.fully_contains(*box.max), text
+        for (text, one), (other, its) in combinations(texts, 2):
+            assert not one.padded(-1).overlaps(its), (text, other)
 
 
 def test_another_primary_metric(tmp_path):
