@@ -18,6 +18,7 @@ from ambi_tasks.cli.console import (
     user_errors,
 )
 from ambi_tasks.errors import UserError
+from ambi_tasks.metrics import Metric
 from ambi_tasks.report import curve as numbers
 from ambi_tasks.report.curve import Point
 from ambi_tasks.report.naming import short_names
@@ -143,6 +144,7 @@ def curve(
         metrics = numbers.curve_metrics(metric or ["js"])
         logs = find_logs(results)
         curves: list[tuple[TaskLog, Sequence[Point]]] = []
+        chosen: list[tuple[TaskLog, list[Metric]]] = []
         without: list[str] = []
         with watched() as watch:
             for log in logs.tasks:
@@ -150,7 +152,9 @@ def curve(
                 if reason := numbers.why_no_curve(first.settings):
                     without.append(f"{log.task} has no curve: {reason}.")
                     continue
-                points = numbers.curve(numbers.read_pool(watch(log)), metrics, seed)
+                chosen.append((log, _with_options(log, metrics)))
+                _check_options(chosen)
+                points = numbers.curve(numbers.read_pool(watch(log)), chosen[-1][1], seed)
                 curves.append((log, points))
         if not curves:
             raise UserError(f"{results}: nothing has a curve. {' '.join(dict.fromkeys(without))}")
@@ -159,6 +163,24 @@ def curve(
     console.print(_curve_table(curves))
     for sentence in [*logs.skipped, *without, *_about_tokens(curves), *written]:
         console.print(sentence)
+
+
+def _with_options(log: TaskLog, metrics: Sequence[Metric]) -> list[Metric]:
+    """The metrics as the run was scored with them."""
+    known = log.metrics()
+    return [known[metric.name] for metric in metrics]
+
+
+def _check_options(chosen: Sequence[tuple[TaskLog, Sequence[Metric]]]) -> None:
+    """Refuse a run whose curve would stand beside those of other options."""
+    (first, ours), (last, theirs) = chosen[0], chosen[-1]
+    for one, other in zip(ours, theirs, strict=True):
+        if one.options != other.options:
+            raise UserError(
+                f"{first.path} and {last.path} were scored with other options of {one.name}, so "
+                f"their curves do not compare: {one.options} in the one, {other.options} in the "
+                f"other."
+            )
 
 
 def _write_curves(curves: Curves, folder: Path) -> list[str]:

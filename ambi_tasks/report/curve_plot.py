@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -19,6 +20,12 @@ _GREY = "0.45"
 _WIDTH = 5.2  # inches of a half
 _LEGEND_CHARACTERS = 65  # that fit below a half
 _DPI = 160
+_STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.parse_math": False,  # a model's name may hold dollars
+}
 
 
 def draw_curves(curves: Mapping[str, Sequence[Point]], path: Path) -> None:
@@ -37,7 +44,7 @@ def draw_curves(curves: Mapping[str, Sequence[Point]], path: Path) -> None:
     legend_columns = _legend_columns(list(curves), columns)
     legend_rows = -(-(len(curves) + 2) // legend_columns)
     height = 3.5 * len(metrics) + 0.3 + 0.26 * legend_rows
-    with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
+    with mpl.rc_context(_STYLE):
         layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
         figure = Figure(figsize=(_WIDTH * columns, height), layout=layout)
         axes = figure.subplots(len(metrics), columns, squeeze=False, sharey="row")

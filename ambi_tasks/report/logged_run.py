@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ambi_tasks.errors import UserError
 from ambi_tasks.labels import LabelRule, entropy_bits, strata
 from ambi_tasks.metrics import Metric
-from ambi_tasks.metrics.registry import Needs, choose_options
+from ambi_tasks.metrics.registry import Needs
 from ambi_tasks.metrics.validation import SUM_TOLERANCE, Flags, Floats
 from ambi_tasks.report.sample_log import LoggedUtterance, TaskLog
 from ambi_tasks.statistics import Run
@@ -147,7 +147,7 @@ def read_run(log: TaskLog, *, name: str | None = None) -> LoggedRun:
             version.
     """
     rule, corpus, strategy = _settings(log)
-    metrics = _metrics(log)
+    metrics = log.metrics()
     rows = _Rows(log, rule, strategy)
     for line in _lines(log):
         rows.add(line)
@@ -187,17 +187,6 @@ def _settings(log: TaskLog) -> tuple[LabelRule, CorpusIdentity, Mapping[str, Any
     if not isinstance(strategy.get("name"), str):
         raise UserError(f"{where}.strategy has no name.")
     return rule, identity, strategy
-
-
-def _metrics(log: TaskLog) -> dict[str, Metric]:
-    try:
-        return choose_options(log.options)
-    except UserError as error:
-        version = log.settings.get("ambi_tasks_version", "another version")
-        raise UserError(
-            f"{log.results_path}: configs.{log.task}.metrics, as ambi_tasks {version} wrote it: "
-            f"{error}"
-        ) from error
 
 
 # --- lines ---------------------------------------------------------------------------------------

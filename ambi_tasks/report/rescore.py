@@ -12,7 +12,6 @@ from typing import Any
 
 from ambi_tasks.corpus_scores import NOT_AVAILABLE, Pair, corpus_aggregations
 from ambi_tasks.errors import UserError
-from ambi_tasks.metrics.registry import choose_options
 from ambi_tasks.report.sample_log import LoggedUtterance, TaskLog
 from ambi_tasks.scoring import score_utterance
 
@@ -80,10 +79,7 @@ def rescore(log: TaskLog, utterances: Iterable[LoggedUtterance] | None = None) -
             f"{log.path}: there are no results of the same run to compare the log with"
             f"{f' ({where})' if where else ''}."
         )
-    try:
-        metrics = choose_options(log.options)
-    except UserError as error:
-        raise UserError(f"{log.results_path}: configs.{log.task}.metrics: {error}") from error
+    metrics = log.metrics()
     pairs: list[Pair] = []
     values: dict[str, list[float | None]] = {}
     differences: list[str] = []

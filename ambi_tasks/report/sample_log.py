@@ -19,6 +19,8 @@ from pydantic import Field
 
 from ambi_tasks.corpus_scores import Pair
 from ambi_tasks.errors import UserError
+from ambi_tasks.metrics import Metric
+from ambi_tasks.metrics.registry import choose_options
 from ambi_tasks.scoring import Record, strategy_of
 from ambi_tasks.strategies import Strategy, StrategyFields
 from ambi_tasks.strategies.fields import VerifiedFields
@@ -86,6 +88,21 @@ class TaskLog:
         """Metric -> option -> value, as the results have them."""
         found = self.config.get("metrics", {})
         return found if isinstance(found, dict) else {}
+
+    def metrics(self) -> dict[str, Metric]:
+        """Every metric, with the options that the run was scored with.
+
+        Raises:
+            UserError: The results have options that this version does not know.
+        """
+        try:
+            return choose_options(self.options)
+        except UserError as error:
+            version = self.settings.get("ambi_tasks_version", "another version")
+            raise UserError(
+                f"{self.results_path}: configs.{self.task}.metrics, as ambi_tasks {version} wrote "
+                f"it: {error}"
+            ) from error
 
     @property
     def work(self) -> float | None:

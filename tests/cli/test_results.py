@@ -142,6 +142,32 @@ def test_curve_of_several_metrics(results, tmp_path):
     assert found == [(metric, n) for metric in ("brier", "js") for n in ("1", "2", "4")]
 
 
+def with_options(results, options):
+    """The same run, scored with other options of metrics."""
+    content = json.loads(results.read_text())
+    content["configs"][TASK]["metrics"] = options
+    results.write_text(json.dumps(content))
+
+
+def test_a_curve_has_the_options_of_its_run(results, tmp_path):
+    assert ambi("curve", results, "-o", tmp_path / "bits").exit_code == 0
+    with_options(results, {"js": {"base": 4.0}})
+    assert ambi("curve", results, "-o", tmp_path / "half").exit_code == 0
+    bits, half = (
+        [float(one["prefix_score"]) for one in curve_rows(tmp_path / name)]
+        for name in ("bits", "half")
+    )
+    assert half == pytest.approx([one / 2 for one in bits], abs=1e-12)
+
+
+def test_curves_of_other_options_do_not_stand_together(results, tmp_path):
+    folder = results.parent.parent
+    with_options(write_run(folder, {TASK: sc_lines(2)}, model="two"), {"js": {"root": True}})
+    result = ambi("curve", folder, "-o", tmp_path / "c")
+    assert_refused(result, "were scored with other options of js, so their curves do not compare")
+    assert ambi("curve", folder, "-o", tmp_path / "c", "--metric", "bc").exit_code == 0
+
+
 def test_curve_names_what_has_none(results, tmp_path):
     folder = results.parent.parent
     write_run(folder, {"ambi_demo_direct": greedy_lines()}, time=LATER)

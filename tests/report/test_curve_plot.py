@@ -56,6 +56,11 @@ def test_one_line_per_task_against_draws_and_tokens(tmp_path: Path, figures: lis
     assert len(set(colours)) == 2
 
 
+def test_dollars_in_a_name_are_no_formula(tmp_path: Path) -> None:
+    draw_curves({r"t, $\frac$": curve(0.5), "t, other": curve(0.4)}, tmp_path / "c.png")
+    assert (tmp_path / "c.png").is_file()
+
+
 def test_a_row_for_each_metric_with_its_direction(tmp_path: Path, figures: list[Figure]) -> None:
     draw_curves({"t": curve(0.5, ("js", "bc"))}, tmp_path / "c.png")
     labels = [axes.get_ylabel() for axes in figures[0].axes]

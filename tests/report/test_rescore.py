@@ -222,7 +222,9 @@ def test_options_are_those_of_the_run(own_run: Path) -> None:
     assert {"ece"} <= changed <= {"ece", "ece_se"}
     options["ece"]["bin"] = 1
     path.write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(UserError, match=f"configs.{TASK}.metrics: The metric 'ece' has no option"):
+    with pytest.raises(
+        UserError, match=f"configs.{TASK}.metrics, as .*: The metric 'ece' has no option"
+    ):
         rescored(own_run)
 
 
