@@ -204,6 +204,8 @@ def _wanted(
 
 def _print_verdict(examined: "Sequence[Examined]", stray: "Sequence[Finding]") -> None:
     console = new_console()
+    if not examined and not stray:
+        console.print("There is no submission to look at.")
     for finding in stray:
         console.print(_sentence(finding))
     for one in examined:

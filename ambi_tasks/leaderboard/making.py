@@ -293,6 +293,7 @@ def _truth(run: LoggedRun) -> Truth:
         annotators=np.zeros(len(run.run.ids), dtype=np.intp),
         strata=run.utterances.strata,
         manifest_sha256=run.corpus.manifest_sha256,
+        dropped={},
         rule=run.run.rule,
         root=run.log.path.parent,
     )

@@ -30,6 +30,7 @@ class Truth:
         annotators: (N,), how many votes count.
         strata: (N,), names of the strata of ambiguity.
         manifest_sha256: See `documents.Selection`.
+        dropped: Utterances without a soft label, by reason.
         rule: The label rule.
         root: The copy that they are of.
     """
@@ -40,6 +41,7 @@ class Truth:
     annotators: NDArray[np.intp]
     strata: NDArray[np.str_]
     manifest_sha256: str
+    dropped: Mapping[str, int]
     rule: LabelRule
     root: Path
 
@@ -164,6 +166,7 @@ def _truth(name: str, root: Path, options: tuple[tuple[str, str], ...], rule_nam
         annotators=np.array(index.rows["annotators"], dtype=np.intp)[order],
         strata=np.array(index.rows["stratum"], dtype=np.str_)[order],
         manifest_sha256=index.manifest_sha256,
+        dropped=index.dropped,
         rule=rule,
         root=root,
     )

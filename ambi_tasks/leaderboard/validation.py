@@ -179,6 +179,11 @@ def _truth(
             said = f"self-reported: the copy of {corpus.title} at hand has other votes, perhaps"
             found.warn("corpus.manifest_sha256", f"{said} those of another release")
         return None
+    if record.dropped != truth.dropped:
+        severity: Severity = "fault" if corpus.open_licence else "warning"
+        left_out = ", ".join(f"{reason} {n:,}" for reason, n in truth.dropped.items()) or "none"
+        said = f"is not what the votes at hand leave out ({left_out})"
+        found.add(severity, SUBMISSION, "corpus.dropped", said)
     return truth
 
 
@@ -236,6 +241,8 @@ def _check_model(
     model = submission.model
     if model.weights == "open" and model.revision is None and model.sha256 is None:
         found.warn("model.revision", "neither revision nor sha256 says which weights these were")
+    if submission.answers is None and board_corpora()[submission.corpus.name].open_licence:
+        found.warn("answers", "there are none, though the corpus's licence lets them be published")
     _check_doctor(submission, found)
     _check_curve(submission, found)
     if predictions is not None:

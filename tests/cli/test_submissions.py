@@ -221,3 +221,10 @@ def test_validate_refuses_what_differs_in_case_alone(board, entry, tmp_path):
     result = ambi("validate", entry, other)
     assert result.exit_code == 1
     assert "in upper and lower case alone" in " ".join(rows(result.stdout))
+
+
+def test_validate_of_nothing_says_so(tmp_path):
+    (tmp_path / "submissions").mkdir()
+    result = ambi("validate", tmp_path)
+    assert result.exit_code == 0
+    assert "There is no submission" in result.stdout

@@ -141,6 +141,8 @@ def test_tables_say_what_is_not_by_default(entries):
         "**CREMA-D**, 7,441 utterances",
         "**CREMA-D**, modality=face, 7,441 utterances",
     ]
+    notes = [yaml_of(each, dataset="a/b", url="https://example.org") for each in both]
+    assert ["modality=face" in text for text in notes] == [True, False]
 
 
 def test_the_badge_counts_models_not_references(entries):

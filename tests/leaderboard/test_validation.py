@@ -95,6 +95,11 @@ CHANGES = {
         "evaluated: is 9999-12-31, after",
     ),
     "an unknown corpus": ("corpus.name", "table", "corpus.name: the board has no corpus 'table'"),
+    "utterances left out": (
+        "corpus.dropped",
+        {"no_votes": 9},
+        "corpus.dropped: is not what the votes",
+    ),
     "an unknown option": ("corpus.options", {"a": "b"}, "corpus.options: the demo corpus has no"),
     "another rule": ("corpus.label_rule.min_votes", 3, "corpus.label_rule: the label rule is none"),
     "other votes": ("corpus.manifest_sha256", "0" * 64, "corpus.manifest_sha256: is not the hash"),
@@ -216,6 +221,13 @@ def test_answers_that_say_something_else(entry):
 
     change_rows(entry, improve, ANSWERS)
     assert any("line 1: the answers do not give the prediction" in one for one in faults(entry))
+
+
+def test_answers_that_could_be_there_are_missed(entry):
+    edit(entry, "answers", None)
+    (entry / ANSWERS).unlink()
+    assert faults(entry) == []
+    assert any("answers: there are none, though the corpus's lic" in one for one in warnings(entry))
 
 
 def test_unanswered_clips_count_as_uniform(entry):

@@ -12,6 +12,7 @@ from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 from ambi_tasks.leaderboard.entry import Entry
 from ambi_tasks.leaderboard.scores import ScoresOf, entry_scores
 from ambi_tasks.leaderboard.submission import ModelSubmission
+from ambi_tasks.leaderboard.truth import run_metadata
 
 METRICS = ("js", "bc", "r2", "acc")
 """The metrics of the paper, for pages that show few."""
@@ -61,4 +62,5 @@ def yaml_of(
 def _notes(entry: Entry, submission: ModelSubmission) -> str:
     fields: Mapping[str, object] = submission.strategy.fields
     draws = f", {fields['draws']} draws" if "draws" in fields else ""
-    return f"{submission.strategy.name}{draws}, {entry.status}"
+    chosen = "".join(f", {name}={value}" for name, value in run_metadata(submission.corpus).items())
+    return f"{submission.strategy.name}{draws}{chosen}, {entry.status}"
