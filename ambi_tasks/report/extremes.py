@@ -25,13 +25,13 @@ class Answer:
     """One candidate.
 
     Attributes:
-        text: What the model said; empty for a read-out.
+        text: What the model said; None for a read-out.
         weight: What it counts.
         failure: Why it could not be read.
         score: The verifier's.
     """
 
-    text: str
+    text: str | None
     weight: float
     failure: str | None
     score: float | None
@@ -128,7 +128,7 @@ def _shown(run: LoggedRun, place: int, value: float, audio: Audio) -> ShownUtter
 
 def _answers(record: Mapping[str, Any]) -> Sequence[Answer]:
     candidates = record.get("candidates") or []
-    draws = record.get("draws") or [{"text": ""}] * len(candidates)
+    draws = record.get("draws") or [{"text": None}] * len(candidates)
     return [
         Answer(draw["text"], one.get("weight", 0.0), one.get("failure"), one.get("score"))
         for draw, one in zip(draws, candidates, strict=False)

@@ -123,9 +123,12 @@ class TaskLog:
 
     @property
     def size(self) -> int | None:
-        """Number of utterances, as the results have it; None where they do not."""
+        """Number of utterances, as the results have it; None where they do not.
+
+        After `--predict_only` the harness counts 0, those that were scored.
+        """
         size = (self.reported or {}).get("sample_len")
-        return size if isinstance(size, int) else None
+        return size if isinstance(size, int) and size > 0 else None
 
     def utterances(self) -> Iterator[LoggedUtterance]:
         """Read the log, line by line.

@@ -17,7 +17,7 @@ from ambi_tasks.report.build import build_report, merge_logs
 from ambi_tasks.report.logged_run import read_run
 from ambi_tasks.report.sample_log import find_logs
 from ambi_tasks.statistics import rank_runs
-from tests.report.builders import TIME, sc_lines, write_lines, write_run
+from tests.report.builders import TIME, draw, fields, line, record, sc_lines, write_lines, write_run
 
 TASK = "ambi_demo_sc"
 QUICK = Settings(resamples=100)
@@ -209,6 +209,14 @@ def test_markup_in_names_and_answers_is_text(tmp_path):
     assert "<img src=x" not in page
     assert "<b>&$x" not in page
     assert "&lt;script&gt;alert(1)" in page
+
+
+def test_an_empty_answer_is_no_read_out(tmp_path):
+    silent = record("u0", [1, 0, 0], fields("direct"), draws=[draw("")])
+    found = build(write_run(tmp_path / "r", {TASK: [line(silent)]}), tmp_path / "report")
+    page = found.page.read_text("utf-8")
+    assert "Nothing was said." in page
+    assert "without words" not in page
 
 
 def test_attributes_of_speakers_have_sections(tmp_path):

@@ -98,6 +98,6 @@ def test_a_read_out_has_no_words(harness_run):
     log = next(one for one in find_logs(harness_run).tasks if one.task.endswith("tlr"))
     found = extremes(read_run(log), JS, audio="none")
     (answer,) = found.best[0].answers
-    assert answer.text == ""
+    assert answer.text is None
     assert answer.weight == 1.0
     json.dumps(found.best[0].prediction)

@@ -96,6 +96,17 @@ def test_a_metric_that_the_run_did_not_know(tmp_path: Path) -> None:
     assert isinstance(js.recomputed, float)
 
 
+def test_after_predict_only_the_log_is_scored(tmp_path: Path) -> None:
+    """The harness then counts no utterances, since it scored none."""
+    results = write_run(tmp_path, {TASK: sc_lines()})
+    content = json.loads(results.read_text())
+    content["results"][TASK] = {"alias": TASK, "sample_len": 0}
+    results.write_text(json.dumps(content))
+    scored = rescored(tmp_path)
+    assert scored.utterances == 3
+    assert {one.agrees for one in scored.scores} == {None}
+
+
 @given(st.lists(st.floats(0, 2), min_size=2, max_size=50))
 def test_means_and_standard_errors_are_those_of_the_harness(values: list[float]) -> None:
     assert corpus_means(values)[0] == mean(values)
