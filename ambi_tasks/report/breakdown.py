@@ -106,11 +106,9 @@ def _score(
     quantities = []
     for run in runs:
         for metric in metrics:
-            labels = run.run.rule.classes
-            statistics = metric.sufficient(run.truth, run.prediction, labels=labels)
             quantities += [
-                ClusterSums(metric.name, clusters, clusters.sums(_inside(statistics, part)), metric)
-                for part in parts
+                ClusterSums(metric.name, clusters, clusters.sums(statistics), metric)
+                for statistics in _inside(run, metric, parts)
             ]
     if alone:
         values = [float(one.metric.value(one.sums.sum(axis=0))) for one in quantities]
@@ -151,8 +149,16 @@ def _transposed(
     ]
 
 
-def _inside(statistics: Floats, part: Part) -> Floats:
-    return np.where(part.keep[:, None], statistics, 0.0)
+def _inside(run: LoggedRun, metric: Metric, parts: Sequence[Part]) -> Iterator[Floats]:
+    """What each part adds up, 0 for the utterances outside it."""
+    labels = run.run.rule.classes
+    whole = metric.sufficient(run.truth, run.prediction, labels=labels)
+    for part in parts:
+        statistics = np.where(part.keep[:, None], whole, 0.0)
+        if metric.level == "corpus":  # that of a rank correlation is of the whole it is computed on
+            arrays = run.truth[part.keep], run.prediction[part.keep]
+            statistics[part.keep] = metric.sufficient(*arrays, labels=labels)
+        yield statistics
 
 
 def _effective(part: Part, run: LoggedRun) -> float:

@@ -14,7 +14,7 @@ from ambi_tasks.report.profile import entropy_profile, reliability
 from ambi_tasks.statistics import Run, score_run
 from tests.report.simulated import LABELS, a_logged_run
 
-METRICS = [get_metric("js"), get_metric("ece")]
+METRICS = [get_metric("js"), get_metric("ece"), get_metric("ent_corr")]
 
 
 def by(found, name):
