@@ -135,20 +135,24 @@ def _answers(record: Mapping[str, Any]) -> Sequence[Answer]:
     ]
 
 
-def _sound(reference: Mapping[str, Any] | None, audio: Audio) -> str | None:
-    if audio == "none" or not reference or not isinstance(reference.get("path"), str):
+def _sound(reference: Any, audio: Audio) -> str | None:
+    named = isinstance(reference, Mapping) and isinstance(reference.get("path"), str)
+    if audio == "none" or not named:
         return None
-    clip = Clip.from_mapping(reference)
+    try:
+        return _player(Clip.from_mapping(reference), audio)
+    except (UserError, OSError, TypeError, ValueError):
+        return None  # what cannot be played, or be a path, is no reason to go without a report
+
+
+def _player(clip: Clip, audio: Audio) -> str | None:
     path = Path(clip.path)
     if not path.is_file():
         return None
     if audio == "link":
         stretch = "" if clip.start is None and clip.end is None else _fragment(clip)
         return path.resolve().as_uri() + stretch
-    try:
-        samples = load_waveform(clip)
-    except UserError:  # a damaged clip is no reason to go without a report
-        return None
+    samples = load_waveform(clip)
     content = io.BytesIO()
     soundfile.write(content, samples, SAMPLING_RATE, format="WAV", subtype="PCM_16")
     return f"data:audio/wav;base64,{base64.b64encode(content.getvalue()).decode()}"

@@ -1,6 +1,6 @@
 """The tables of a report."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ambi_tasks.metrics import Metric
 from ambi_tasks.report.analysis import Analysis, corpus_title
@@ -389,7 +389,8 @@ def run_table(analyses: Sequence[Analysis]) -> Table:
     for analysis in analyses:
         for one in analysis.ordered:
             log = one.log
-            prompt = log.config.get("prompt") or {}
+            prompt = log.config.get("prompt")
+            prompt = prompt if isinstance(prompt, Mapping) else {}
             rows.append(
                 Row(
                     (

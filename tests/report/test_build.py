@@ -211,6 +211,15 @@ def test_markup_in_names_and_answers_is_text(tmp_path):
     assert "&lt;script&gt;alert(1)" in page
 
 
+def test_a_prompt_of_another_form_is_not_named(tmp_path):
+    results = write_run(tmp_path / "r", {TASK: sc_lines(2)})
+    content = json.loads(results.read_text())
+    content["configs"][TASK]["prompt"] = "direct"
+    results.write_text(json.dumps(content))
+    (run,) = rows(build(results, tmp_path / "report"), "runs")
+    assert run["prompt"] == "? v?"
+
+
 def test_an_empty_answer_is_no_read_out(tmp_path):
     silent = record("u0", [1, 0, 0], fields("direct"), draws=[draw("")])
     found = build(write_run(tmp_path / "r", {TASK: [line(silent)]}), tmp_path / "report")

@@ -94,6 +94,22 @@ def test_no_player_where_none_is_wanted_or_the_clip_is_damaged(tmp_path):
     assert extremes(run, JS, audio="embed").best[0].sound is None
 
 
+@pytest.mark.parametrize("audio", ["link", "embed"])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "clip.wav",
+        {"path": 5},
+        {"path": "x" * 5000},
+        {"path": "a\0b"},
+        {"path": __file__, "start": "soon"},
+    ],
+    ids=["text", "number", "long", "nul", "start"],
+)
+def test_what_is_no_clip_has_no_player(tmp_path, reference, audio):
+    assert extremes(a_run(tmp_path, 2, reference), JS, audio=audio).best[0].sound is None
+
+
 def test_a_read_out_has_no_words(harness_run):
     log = next(one for one in find_logs(harness_run).tasks if one.task.endswith("tlr"))
     found = extremes(read_run(log), JS, audio="none")
