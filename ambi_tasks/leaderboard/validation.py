@@ -48,6 +48,7 @@ from ambi_tasks.strategies.fields import VerifiedFields
 SCORE_TOLERANCE = 1e-9
 """How far a reported score may be from the recomputed one: rounding on another machine."""
 
+_PROMPT_FIELDS = {"question": "prompt", "verifier": "verifier_prompt"}
 _ALIKE = 0.99  # share of clips with one and the same prediction
 _COPIED_FAULT, _COPIED_WARNING = 0.5, 0.1  # shares of mixed votes that were predicted exactly
 _EXACTLY = 1e-9
@@ -225,17 +226,7 @@ def _check_model(
 ) -> None:
     predictions = reading.predictions
     settings = _settings(submission, found)
-    for number, prompt in enumerate(submission.prompts):
-        try:
-            known = load_prompt(prompt.id)
-        except UserError:
-            found.warn(f"prompts.{number}.id", f"{quoted(prompt.id)} is no prompt of the benchmark")
-            continue
-        if known.version == prompt.version and known.sha256 != prompt.sha256:
-            found.fault(
-                f"prompts.{number}.sha256",
-                f"is not the hash of version {prompt.version} of the prompt '{prompt.id}'",
-            )
+    _check_prompts(submission, found)
     if submission.evaluated > (made := submission.submitter.date):
         found.fault("evaluated", f"is {submission.evaluated}, after submitter.date, {made}")
     model = submission.model
@@ -245,6 +236,8 @@ def _check_model(
         found.warn("answers", "there are none, though the corpus's licence lets them be published")
     _check_doctor(submission, found)
     _check_curve(submission, found)
+    if settings is not None:
+        _check_curve_draws(submission, settings.pool, found)
     if predictions is not None:
         _check_parsing(submission, predictions, found)
         if answers and reading.answers is not None:
@@ -252,6 +245,27 @@ def _check_model(
         if settings is not None:
             _check_draws(settings, predictions, found)
         _check_alike(predictions, found)
+
+
+def _check_prompts(submission: ModelSubmission, found: _Findings) -> None:
+    for number, prompt in enumerate(submission.prompts):
+        named = submission.strategy.fields.get(_PROMPT_FIELDS[prompt.role])
+        if named not in (None, prompt.id):
+            said = f"is '{prompt.id}', but the strategy has {quoted(str(named))}"
+            found.fault(f"prompts.{number}.id", said)
+        try:
+            known = load_prompt(prompt.id)
+        except UserError:
+            found.warn(f"prompts.{number}.id", f"{quoted(prompt.id)} is no prompt of the benchmark")
+            continue
+        if known.version != prompt.version:
+            said = f"is {prompt.version}, but the hash of {known.version} alone is known"
+            found.warn(f"prompts.{number}.version", said)
+        elif known.sha256 != prompt.sha256:
+            found.fault(
+                f"prompts.{number}.sha256",
+                f"is not the hash of version {prompt.version} of the prompt '{prompt.id}'",
+            )
 
 
 def _check_curve(submission: ModelSubmission, found: _Findings) -> None:
@@ -263,6 +277,15 @@ def _check_curve(submission: ModelSubmission, found: _Findings) -> None:
         low, high = metrics[point.metric].bounds
         if not low - _EXACTLY <= point.score <= high + _EXACTLY:
             found.fault(f"curve.{number}.score", f"{point.score:g} is outside {low:g} to {high:g}")
+
+
+def _check_curve_draws(submission: ModelSubmission, pool: int, found: _Findings) -> None:
+    seen = set()
+    for number, point in enumerate(submission.curve):
+        if point.draws > pool or (point.metric, point.draws) in seen:
+            said = f"{point.draws:,} are there twice, or more than the {pool:,} of the strategy"
+            found.fault(f"curve.{number}.draws", said)
+        seen.add((point.metric, point.draws))
 
 
 def _check_doctor(submission: ModelSubmission, found: _Findings) -> None:
@@ -415,7 +438,8 @@ def _recompute(
     if reading.predictions is None:
         return
     run = run_of(reading.key, reading.predictions, truth)
-    _compare("scores", submission.scores, point_scores(run), found)
+    whole = point_scores(run)
+    _compare("scores", submission.scores, whole, found)
     for stratum, scores in submission.strata.items():
         keep = truth.strata == stratum
         if not keep.any():
@@ -423,6 +447,12 @@ def _recompute(
             continue
         _compare(f"strata.{stratum}", scores, point_scores(run.only(keep)), found)
     if isinstance(submission, ModelSubmission):
+        # The points before the end are the submitter's word.
+        pool = reading.predictions.counts["draws"].max()
+        ends = {one.metric: one.score for one in submission.curve if one.draws == pool}
+        _compare(
+            "curve", {name: ScoreRecord(value=end) for name, end in ends.items()}, whole, found
+        )
         _check_plausible(reading.predictions, truth, found)
 
 

@@ -382,3 +382,24 @@ def test_a_curve_is_of_metrics_that_there_are_and_within_their_bounds(entry):
     assert "there is no metric 'no_such'" in faults(entry)[0]
     edit(entry, "curve", [{"metric": "js", "draws": 1, "score": 1.5}])
     assert "1.5 is outside 0 to 1" in faults(entry)[0]
+
+
+def test_a_curve_ends_at_the_score_of_all_draws(entry):
+    js = content_of(entry)["scores"]["js"]["value"]
+    first, last = {"metric": "js", "draws": 1, "score": 0.5}, {"metric": "js", "draws": 4}
+    edit(entry, "curve", [first, {**last, "score": js}])
+    assert faults(entry) == []
+    edit(entry, "curve", [first, {**last, "score": js - 0.1}])
+    assert "curve.js: is 0." in faults(entry)[0]
+    for wrong in ([first, first], [first, {**last, "draws": 5, "score": js}]):
+        edit(entry, "curve", wrong)
+        assert "curve.1.draws: " in faults(entry)[0]
+
+
+def test_prompts_are_those_of_the_strategy_and_of_known_versions(entry):
+    prompts = content_of(entry)["prompts"]
+    edit(entry, "prompts", [{**prompts[0], "version": 99, "sha256": "0" * 64}, prompts[1]])
+    assert faults(entry) == []
+    assert any("prompts.0.version: is 99, but the hash of" in one for one in warnings(entry))
+    edit(entry, "prompts", [{**prompts[0], "id": "direct_v2"}, prompts[1]])
+    assert any("is 'direct_v2', but the strategy has 'direct'" in one for one in faults(entry))
