@@ -107,6 +107,12 @@ def _rescore_verdict(scored: Sequence[Rescored]) -> Text:
     if not wrong and not lines:
         compared = sum(name.agrees is True for one in scored for name in one.scores)
         utterances = sum(one.utterances for one in scored)
+        if not compared:
+            return Text(
+                f"{utterances:,} utterances were scored. The results report no score to compare "
+                f"with, as after --predict_only.",
+                style="yellow",
+            )
         return Text(
             f"All agrees to the last digit: {compared} scores and standard errors of "
             f"{len(scored)} task{'s' * (len(scored) != 1)}, and those of each of {utterances:,} "

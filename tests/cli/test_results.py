@@ -80,6 +80,16 @@ def test_rescore_of_tampered_utterances(results):
     assert "0 scores and 7 utterances differ." in result.stdout
 
 
+def test_rescore_after_predict_only(results):
+    content = json.loads(results.read_text())
+    content["results"][TASK] = {"alias": TASK, "sample_len": 0}
+    results.write_text(json.dumps(content))
+    result = ambi("rescore", results)
+    assert result.exit_code == 0
+    assert "agrees to the last digit" not in result.stdout
+    assert "3 utterances were scored. The results report no score" in result.stdout
+
+
 def test_rescore_names_what_the_run_did_not_report(results):
     content = json.loads(results.read_text())
     del content["results"][TASK]["js,none"]
