@@ -17,6 +17,7 @@ from ambi_tasks.report.comparable import check_comparable
 from ambi_tasks.report.logged_run import LoggedRun, read_run
 from ambi_tasks.report.naming import short_names
 from ambi_tasks.report.sample_log import TaskLog, find_logs
+from ambi_tasks.report.table import p_text
 from ambi_tasks.statistics import Comparison, compare_runs
 from ambi_tasks.statistics.bootstrap import RESAMPLES
 from ambi_tasks.statistics.paired import ALPHA, Difference
@@ -45,7 +46,7 @@ def compare(
         bool, typer.Option("--common", help="Compare on the utterances that all runs have.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the resamples.")] = 1234,
-    resamples: Annotated[int, typer.Option(min=1, help="Of the speakers.")] = RESAMPLES,
+    resamples: Annotated[int, typer.Option(min=100, help="Of the speakers.")] = RESAMPLES,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Compare runs on the same utterances, pair by pair (docs/statistics.md).
@@ -143,7 +144,7 @@ def _pair_table(found: Comparison, metrics: Mapping[str, Metric], signs: Signs) 
             f"{found.scores[first][name].value:.4f}",
             f"{found.scores[second][name].value:.4f}",
             *_cells(difference),
-            f"{difference.adjusted:.4f}",
+            p_text(difference.adjusted),
             _better(difference, (first, second), metric, signs),
         )
     return table
@@ -178,8 +179,8 @@ def _pairs_table(found: Comparison, metric: Metric, signs: Signs) -> Table:
         table.add_row(
             " - ".join(signs[name] for name in pair),
             *_cells(one),
-            f"{one.p:.4f}",
-            f"{one.adjusted:.4f}",
+            p_text(one.p),
+            p_text(one.adjusted),
             _better(one, pair, metric, signs),
         )
     return table

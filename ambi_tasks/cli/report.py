@@ -34,7 +34,7 @@ def report(
         ),
     ] = "link",
     seed: Annotated[int, typer.Option(min=0, help="Of resamples, splits and choices.")] = 1234,
-    resamples: Annotated[int, typer.Option(min=1, help="Of the speakers.")] = 10_000,
+    resamples: Annotated[int, typer.Option(min=100, help="Of the speakers.")] = 10_000,
 ) -> None:
     """Write a page, figures and tables about runs (docs/report.md).
 

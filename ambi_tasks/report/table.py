@@ -1,6 +1,7 @@
 """A table of a report: shown in the page, written as CSV and as LaTeX, from the same rows."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -121,7 +122,8 @@ class Table:
             position_float="centering",
             column_format="".join("r" if one else "l" for one in self.numeric),
         )
-        return str(latex)
+        # A bracket after the end of a row would be its height.
+        return re.sub(r"^(?=\[)", "{}", str(latex), flags=re.MULTILINE)
 
 
 def cell_text(cell: Cell, digits: int) -> str:
@@ -143,6 +145,15 @@ def cell_text(cell: Cell, digits: int) -> str:
 def number_text(value: float, digits: int) -> str:
     """A number with so many digits after the point; a dash for NaN."""
     return NOTHING if math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def p_text(p: float) -> str:
+    """A p-value; never 0, which none is.
+
+    >>> p_text(0.0207), p_text(3e-7)
+    ('0.0207', '<0.0001')
+    """
+    return "<0.0001" if p < 0.0001 else number_text(p, 4)  # noqa: PLR2004
 
 
 def interval_text(score: Score, digits: int) -> str:

@@ -12,7 +12,7 @@ def test_a_report(tmp_path):
     write_run(tmp_path / "one", {TASK: sc_lines(6)}, model="m/one")
     write_run(tmp_path / "two", {TASK: sc_lines(6, draws=2)}, model="m/two")
     output = tmp_path / "report"
-    result = ambi("report", tmp_path / "one", tmp_path / "two", "-o", output, "--resamples", 50)
+    result = ambi("report", tmp_path / "one", tmp_path / "two", "-o", output, "--resamples", 100)
     assert result.exit_code == 0, result.stderr
     (said,) = rows(result.stdout)
     assert said.startswith(f"Written: {output / 'index.html'}, about 2 runs; ")
@@ -26,7 +26,7 @@ def test_what_is_left_out_is_said_and_is_the_exit_code(tmp_path):
     bad = write_run(tmp_path / "r", {TASK: sc_lines(6)}, model="m/two")
     log = bad.parent / f"samples_{TASK}_{TIME}.jsonl"
     log.write_bytes(log.read_bytes()[:-5])
-    result = ambi("report", tmp_path / "r", "-o", tmp_path / "report", "--resamples", 50)
+    result = ambi("report", tmp_path / "r", "-o", tmp_path / "report", "--resamples", 100)
     assert result.exit_code == 1
     assert "Left out: " in result.stdout
     assert "the line breaks off" in " ".join(rows(result.stdout))
@@ -36,7 +36,7 @@ def test_what_is_left_out_is_said_and_is_the_exit_code(tmp_path):
 def test_runs_that_stand_apart_are_said(tmp_path):
     write_run(tmp_path / "r", {TASK: sc_lines(4)}, model="m/one")
     write_run(tmp_path / "r", {TASK: sc_lines(4)}, model="m/two", rule={"min_votes": 2})
-    result = ambi("report", tmp_path / "r", "-o", tmp_path / "report", "--resamples", 50)
+    result = ambi("report", tmp_path / "r", "-o", tmp_path / "report", "--resamples", 100)
     assert result.exit_code == 0
     assert "min_votes is 1 in the one, 2 in the other" in " ".join(rows(result.stdout))
 

@@ -43,6 +43,12 @@ def test_latex_is_escaped_and_the_best_bold():
     assert r"\toprule" in latex
 
 
+def test_a_row_that_begins_with_a_bracket_is_no_height_in_latex():
+    latex = Table("t", "t", (Column("a"), Column("b")), (Row(("[x]", "[y]")),)).to_latex()
+    assert "\n{}[x] & [y] \\\\\n" in latex
+    assert "\\begin{table}[t]" in latex
+
+
 def test_heads_say_the_direction():
     assert [column.head for column in TABLE.columns] == ["model_name", "js ↓", "n"]
 

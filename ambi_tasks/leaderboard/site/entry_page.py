@@ -34,6 +34,7 @@ from ambi_tasks.leaderboard.submission import (
     Weights,
 )
 from ambi_tasks.leaderboard.truth import board_corpora
+from ambi_tasks.report.table import p_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def _model_facts(one: Standing) -> dict[str, str | None]:
         f"gain over {BASELINE}": None
         if gain is None
         else f"{gain.better.value:+.4f} [{gain.better.low:.4f}, {gain.better.high:.4f}], "
-        f"p {gain.better.adjusted:.4f}",
+        f"p {p_text(gain.better.adjusted)}",
         "draws per utterance": rounded(cost["draws"] or 0.0, 0),
         "tokens per utterance": None if cost["tokens"] is None else rounded(cost["tokens"], 1),
         "hardware": compute.hardware,

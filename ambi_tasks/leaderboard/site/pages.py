@@ -30,6 +30,7 @@ from ambi_tasks.leaderboard.site.wording import (
 )
 from ambi_tasks.leaderboard.truth import board_corpora
 from ambi_tasks.report.published import published
+from ambi_tasks.report.table import p_text
 from ambi_tasks.statistics.paired import ALPHA
 
 POLICY = (
@@ -93,6 +94,7 @@ def _environment(boards: Mapping[str, BoardPage]) -> jinja2.Environment:
     )
     environment.filters |= {
         "number": rounded,
+        "p_text": p_text,
         "arrowed": arrowed,
         "in_order": in_order,
         "cost": cost_of,
