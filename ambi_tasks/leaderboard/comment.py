@@ -47,7 +47,8 @@ def _about(examined: Examined, present: Board | None) -> Iterator[str]:
         return
     rivals = _comparable(entry, present)
     now = next((one for one in rivals if one.key == entry.key), None)
-    best = _best([one for one in rivals if one.key != entry.key and not one.is_reference])
+    day = entry.submission.submitter.date
+    best = _best([one for one in rivals if one.key != entry.key and one.ranks(day)])
     if present is not None:
         yield _place(now, best)
     yield "\n".join(_table(entry, now, best))

@@ -138,6 +138,16 @@ def test_validate_writes_a_comment(board, entry, tmp_path):
     assert "| metric | value | 95 % interval | against the best |" in text
 
 
+def test_a_control_is_nobody_to_compare_with(board, entry, tmp_path):
+    present, comment = shutil.copytree(board, tmp_path / "present"), tmp_path / "comment.md"
+    for folder in (present / "submissions" / KEY).iterdir():
+        edit(folder, "model.control", True)
+    assert ambi("validate", entry, "--against", present, "--report", comment).exit_code == 2
+    text = comment.read_text(encoding="utf-8")
+    assert "The entry is on the board already.\n" in text
+    assert "best" not in text
+
+
 def test_a_comment_calls_nobody_and_links_nowhere(entry, tmp_path):
     edit(entry, "model.name", "```\n@everyone [x](https://evil.example) <img src=x>")
     comment = tmp_path / "comment.md"
