@@ -64,10 +64,10 @@ def class_determination(truth: ArrayLike, prediction: ArrayLike) -> float:
         the coefficient; the mean over classes is that of scikit-learn's
         `r2_score(..., multioutput="uniform_average")`, but for classes whose share is constant.
 
-    >>> truth = [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]
-    >>> class_determination(truth, [[1.0, 0.0], [0.5, 0.5], [0.5, 0.5]])
-    0.5
-    >>> class_determination(truth, [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
+    >>> truth = [[1.0, 0.0], [0.0, 1.0]]
+    >>> class_determination(truth, [[0.75, 0.25], [0.25, 0.75]])
+    0.75
+    >>> class_determination(truth, [[0.5, 0.5], [0.5, 0.5]])
     0.0
     """
     return float(_from_sums(_statistics(truth, prediction).sum(axis=0)))

@@ -82,7 +82,7 @@ def test_more_draws_extend_the_pool_and_none_ask_no_model(clips: list[Clip]) -> 
     lm.generate_until(clone(request(clips[0], SAMPLED, 3)), disable_tqdm=True)
     assert same.asked == []
     counts = {"asked": 3, "shared": 0, "stored": 3, "drawn": 0, "tokens": 0}
-    assert lm.get_model_info()["draws"] == counts
+    assert lm.get_model_info()["draws"] == {**counts, "seconds": 0.0}
 
 
 @pytest.mark.parametrize("other", ["model", "clip", "switched off", "no fingerprint"])
@@ -129,13 +129,16 @@ def test_a_file_that_is_no_store_is_set_aside(clips: list[Clip], content: bytes)
     assert len(list(store_path().parent.glob("draws.sqlite.broken-*"))) == 1
 
 
-def fill(path: Path, count: int) -> list[Answer]:
-    """Keep draws and end without closing the store, as a killed process does."""
+def fill(path: Path, count: int) -> tuple[DrawStore, list[Answer]]:
+    """Keep draws and do not close the store, as a killed process does.
+
+    The store must be held: SQLite takes the log away with the last that is open.
+    """
     store = DrawStore(path, "fingerprint", "model")
     answers = [Answer(f"text {n}" * 20, -n / 3, n, "length") for n in range(count)]
     for n, answer in enumerate(answers):
         store.keep(Question("{}"), n, answer)
-    return answers
+    return store, answers
 
 
 def copied(path: Path, folder: Path, log_bytes: int | None = None) -> Path:
@@ -152,7 +155,7 @@ def test_after_a_power_cut_the_store_can_be_read(
 ) -> None:
     monkeypatch.setattr(draw_store, "DISK_SECONDS", 3600.0)  # nothing was brought to the disk yet
     path = tmp_path / "draws.sqlite"
-    answers = fill(path, 60)
+    running, answers = fill(path, 60)
     size = Path(f"{path}-wal").stat().st_size
     cuts = [0, size, *random.Random(3).sample(range(size), 18)]
     counts = []
@@ -166,6 +169,7 @@ def test_after_a_power_cut_the_store_can_be_read(
     assert counts == sorted(counts)
     assert (counts[0], counts[-1]) == (0, 60)
     assert caplog.text == ""
+    running.close()
 
 
 def test_draws_reach_the_disk_while_the_run_goes_on(
@@ -174,7 +178,7 @@ def test_draws_reach_the_disk_while_the_run_goes_on(
     """Without the log, which a power cut may take, the file holds them soon."""
     monkeypatch.setattr(draw_store, "DISK_SECONDS", 0.05)
     path = tmp_path / "draws.sqlite"
-    answers = fill(path, 5)
+    running, answers = fill(path, 5)
     for attempt in range(100):
         time.sleep(0.05)
         alone = DrawStore(copied(path, tmp_path / str(attempt)), "fingerprint", "model")
@@ -183,6 +187,7 @@ def test_draws_reach_the_disk_while_the_run_goes_on(
         if len(found) == 5:
             break
     assert found == dict(enumerate(answers))
+    running.close()
 
 
 def test_a_damaged_store_is_set_aside_whole(
