@@ -58,6 +58,7 @@ def _from_sums(sums: Floats) -> Floats:
     level="corpus",
     statistics=_statistics,
     from_sums=_from_sums,
+    linearised=True,
 )
 def entropy_correlation(truth: ArrayLike, prediction: ArrayLike) -> float:
     """Spearman correlation of the entropies: does the model know which utterances are ambiguous?

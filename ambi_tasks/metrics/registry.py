@@ -59,6 +59,8 @@ class Metric:
             statistics of the utterances, (N, S).
         from_sums: Of a corpus metric: sums of these, (..., S), to its value, (...).
         takes_labels: Whether the function has a keyword `labels`, the names of the K classes.
+        linearised: Whether an utterance's statistics depend on the others, as those of a rank do:
+            a part of the utterances then has statistics of its own.
         chosen: Options in force that are not the function's defaults; see `choose`.
     """
 
@@ -71,6 +73,7 @@ class Metric:
     statistics: Statistics | None = None
     from_sums: FromSums | None = None
     takes_labels: bool = False
+    linearised: bool = False
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -181,6 +184,7 @@ def metric(
     statistics: Statistics | None = None,
     from_sums: FromSums | None = None,
     takes_labels: bool = False,
+    linearised: bool = False,
 ) -> Callable[[_Function], _Function]:
     """Register the decorated function; the function itself comes back unchanged.
 
@@ -193,6 +197,7 @@ def metric(
         statistics: Of a corpus metric alone.
         from_sums: Of a corpus metric alone.
         takes_labels: Whether the function has a keyword `labels`.
+        linearised: Of a corpus metric alone.
 
     Returns:
         The decorator.
@@ -226,6 +231,7 @@ def metric(
             statistics,
             from_sums,
             takes_labels,
+            linearised,
         )
         return function
 

@@ -155,7 +155,7 @@ def _inside(run: LoggedRun, metric: Metric, parts: Sequence[Part]) -> Iterator[F
     whole = metric.sufficient(run.truth, run.prediction, labels=labels)
     for part in parts:
         statistics = np.where(part.keep[:, None], whole, 0.0)
-        if metric.level == "corpus":  # that of a rank correlation is of the whole it is computed on
+        if metric.linearised:
             arrays = run.truth[part.keep], run.prediction[part.keep]
             statistics[part.keep] = metric.sufficient(*arrays, labels=labels)
         yield statistics
