@@ -35,6 +35,7 @@ from ambi_tasks.leaderboard.task_files import all_fields
 from ambi_tasks.leaderboard.truth import corpus_record, find_truth
 from ambi_tasks.leaderboard.writing import table_record, write_submission
 from ambi_tasks.strategies import get_strategy
+from ambi_tasks.strategies.fields import VerifiedFields
 
 TEMPLATES = Path(__file__).parents[1] / "leaderboard/submissions/ambi_tasks__Demo-model/demo"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -45,7 +46,8 @@ LOADED = """() => new Promise(done => requestAnimationFrame(() => setTimeout(
 
 def submissions(corpus: str, entries: int) -> Iterator[tuple[ModelSubmission, dict[str, bytes]]]:
     """Entries that pass validation, and their tables."""
-    record, truth = corpus_record(corpus, {}), find_truth(corpus_record(corpus, {}), {})
+    record = corpus_record(corpus, {})
+    truth = find_truth(record, {})
     assert truth is not None
     utterances, classes = truth.soft_labels.shape
     templates = [read_submission(folder).submission for folder in sorted(TEMPLATES.iterdir())]
@@ -57,7 +59,7 @@ def submissions(corpus: str, entries: int) -> Iterator[tuple[ModelSubmission, di
         noise = rng.dirichlet(np.ones(classes), size=utterances)
         settings = get_strategy(template.strategy.name).settings(all_fields(template.strategy))
         draws = np.full(utterances, settings.pool)
-        asked = draws if template.strategy.name.endswith("almv") else np.zeros_like(draws)
+        asked = draws if isinstance(settings, VerifiedFields) else np.zeros_like(draws)
         predictions = Predictions(
             truth.ids,
             skill * truth.soft_labels + (1 - skill) * noise,

@@ -28,6 +28,10 @@ class Cost:
     tokens: float | None
     seconds: float | None
 
+    def seconds_of(self, draws: int) -> float | None:
+        """The share of so many draws: a lower bound, since a clip is read once for all of them."""
+        return None if self.seconds is None else draws / self.candidates * self.seconds
+
 
 def cost(run: LoggedRun) -> Cost:
     """What a run took.

@@ -289,7 +289,7 @@ def compute_figure(analysis: Analysis) -> Figure:
             along: list[list[float]] = [
                 [p.draws for p in points],
                 [p.tokens for p in points if p.tokens],
-                [p.draws / taken.candidates * taken.seconds for p in points if taken.seconds],
+                [seconds for p in points if (seconds := taken.seconds_of(p.draws))],
             ]
             ends = [taken.candidates, taken.tokens, taken.seconds]
             for axes, line, end in zip(row, along, ends, strict=False):

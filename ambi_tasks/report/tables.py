@@ -246,8 +246,7 @@ def cost_table(analysis: Analysis) -> Table:
         whole = (taken.candidates, taken.tokens, taken.seconds, score)
         rows.append(Row((*_label(analysis, one), "the run", *whole)))
         for point in analysis.curves.get(name, ()):
-            share = point.draws / taken.candidates
-            seconds = None if taken.seconds is None else share * taken.seconds
+            seconds = taken.seconds_of(point.draws)
             part = (float(point.draws), point.tokens, seconds, point.subset)
             rows.append(Row((*_label(analysis, one), "choices of its draws", *part)))
     return Table(

@@ -16,11 +16,10 @@ from ambi_tasks.leaderboard.reading import ANSWERS, PREDICTIONS, SUBMISSION
 from ambi_tasks.leaderboard.site.downloads import downloads
 from ambi_tasks.leaderboard.site.pages import ASSETS, pages
 from ambi_tasks.leaderboard.site.standings import Standings, Step, standings
-from ambi_tasks.leaderboard.site.wording import file_path
+from ambi_tasks.leaderboard.site.wording import EXPORTS, file_path
 from ambi_tasks.leaderboard.submission import ModelSubmission, ScoreRecord
 from ambi_tasks.statistics.bootstrap import RESAMPLES
 
-EXPORTS = "exports"
 _OURS = ("assets", "corpora", "data", "entries", EXPORTS)
 _MARK = "data/board.json"  # says that a folder is a site of ours, which may be replaced
 

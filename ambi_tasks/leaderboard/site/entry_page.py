@@ -19,6 +19,7 @@ from ambi_tasks.leaderboard.site.index_page import BoardPage
 from ambi_tasks.leaderboard.site.overall import is_demonstration
 from ambi_tasks.leaderboard.site.standings import BASELINE, PRIMARY, Standing, Standings
 from ambi_tasks.leaderboard.site.wording import (
+    EXPORTS,
     file_path,
     listed,
     rounded,
@@ -104,7 +105,7 @@ def entry_view(one: Standing, group: Standings, board: BoardPage) -> EntryView:
         references=group.references,
         origin=_origin(submission) | _training(submission, one.entry.expires),
         files={name: file_path(one.entry.key, name) for name in names}
-        | {"record of Every Eval Ever": f"exports/{record_path(one.entry.key)}"},
+        | {"record of Every Eval Ever": f"{EXPORTS}/{record_path(one.entry.key)}"},
         repeat=repeat_command(submission),
         settings=_settings(submission),
         parsing=list(_parsing(submission)),

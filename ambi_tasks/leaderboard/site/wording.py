@@ -18,6 +18,9 @@ OTHERS = ("bc", "r2", "acc", "f1_macro", "ece", "ent_corr", "parsed")
 
 SHOWN_STATUS: Mapping[Status, str] = {"recomputed": "verified", "self-reported": "self-reported"}
 
+EXPORTS = "exports"
+"""The folder of what others read; see `leaderboard.exports`."""
+
 
 def entry_path(key: str) -> str:
     """Where the page of an entry lies.
