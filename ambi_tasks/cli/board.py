@@ -137,7 +137,7 @@ def export(
     repositories on the Hugging Face hub, where --dataset and --url are given), table.md (for a
     README), badge.json (for shields.io).
     """
-    from ambi_tasks.leaderboard.exports.files import export_files  # noqa: PLC0415
+    from ambi_tasks.leaderboard.exports.files import export_files  # noqa: PLC0415 - numpy is slow
 
     with user_errors():
         with progress_bar() as bar:

@@ -118,7 +118,7 @@ def legend(canvas: Canvas, count: int) -> None:
 def log_axis(axes: Axes) -> None:
     """Powers of two along x; fewer of them below 1, whose labels are long."""
     axes.set_xscale("log", base=2)
-    small = axes.get_xlim()[0] < 0.5  # noqa: PLR2004
+    small = axes.get_xlim()[0] < 0.5  # noqa: PLR2004 - the first tick is a fraction
     axes.xaxis.set_major_locator(LogLocator(base=2, numticks=4 if small else 8))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(

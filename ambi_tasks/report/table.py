@@ -153,7 +153,7 @@ def p_text(p: float) -> str:
     >>> p_text(0.0207), p_text(3e-7)
     ('0.0207', '<0.0001')
     """
-    return "<0.0001" if p < 0.0001 else number_text(p, 4)  # noqa: PLR2004
+    return "<0.0001" if p < 0.0001 else number_text(p, 4)  # noqa: PLR2004 - the last digit
 
 
 def interval_text(score: Score, digits: int) -> str:
